@@ -1,0 +1,84 @@
+#include "ctld/hook/hook.h"
+
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#include "common/inbox/writer.h"
+
+extern "C" {
+#include <slurm/slurm.h>
+
+// slurmctld's own. Weak: the same plugin is loaded by slurmd, which has no such function.
+extern char** job_common_env_vars(void* job_record, bool is_complete) __attribute__((weak));
+extern slurm_conf_t slurm_conf __attribute__((weak));
+extern void slurm_xfree(void** item);
+extern void slurm_error(const char* format, ...) __attribute__((format(printf, 1, 2)));
+}
+
+namespace sluice::hook {
+namespace {
+
+constexpr const char* kDefaultInbox = "/run/sluice/inbox";
+constexpr const char* kOption = "sluice_inbox=";
+
+constinit inbox::Writer writer;
+
+void log_error(const char* line) {
+  slurm_error("%s", line);
+}
+
+int64_t now_us() {
+  timespec ts{};
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
+}
+
+// PrEpParameters is a comma-separated list that other PrEp plugins share.
+bool inbox_from(const char* params, char* dir, size_t size) {
+  if (params == nullptr) return false;
+  const char* at = strstr(params, kOption);
+  if (at == nullptr || (at != params && at[-1] != ',')) return false;
+  at += strlen(kOption);
+  size_t n = strcspn(at, ",");
+  if (n >= size) n = size - 1;
+  memcpy(dir, at, n);
+  dir[n] = '\0';
+  return true;
+}
+
+}  // namespace
+
+bool inside_slurmctld() {
+  return job_common_env_vars != nullptr;
+}
+
+void configure() {
+  char dir[256] = {};
+  if (&slurm_conf == nullptr || !inbox_from(slurm_conf.prep_params, dir, sizeof dir))
+    snprintf(dir, sizeof dir, "%s", kDefaultInbox);
+  if (!writer.configure(dir, log_error))
+    slurm_error("sluice: PrEpParameters: sluice_inbox=%s: must be an absolute path of at most 180 "
+                "bytes; no events are recorded (jobs are not affected)",
+                dir);
+}
+
+void job(const char* kind, void* job_record, bool is_complete) {
+  if (!inside_slurmctld() || job_record == nullptr) return;
+  int64_t before = now_us();
+  char** env = job_common_env_vars(job_record, is_complete);
+  int64_t got = now_us();
+  if (env == nullptr) return;
+  inbox::Record record;
+  record.add_number("env_us", got - before);
+  for (char** e = env; *e != nullptr; ++e) record.add(*e);
+  writer.write(kind, record);
+  for (char** e = env; *e != nullptr; ++e) {
+    void* item = *e;
+    slurm_xfree(&item);
+  }
+  void* array = static_cast<void*>(env);
+  slurm_xfree(&array);
+}
+
+}  // namespace sluice::hook
