@@ -31,11 +31,11 @@ struct StoredEvent {
 };
 
 enum class Verdict {
-  taken,       // the receiver has it
-  retry,       // this event failed and may succeed later
-  refused,     // this event will never succeed here: a dead letter
-  sink_down,   // the sink as a whole failed (unreachable, 5xx, credentials): every event waits
-  sink_gone,   // the sink said never again (410): disabled until configured anew
+  taken,      // the receiver has it
+  retry,      // this event failed and may succeed later
+  refused,    // this event will never succeed here: a dead letter
+  sink_down,  // the sink as a whole failed (unreachable, 5xx, credentials): every event waits
+  sink_gone,  // the sink said never again (410): disabled until configured anew
 };
 
 struct Outcome {
@@ -50,9 +50,9 @@ using Delivered = std::function<void(std::vector<Outcome>)>;
 using Checked = std::function<void(std::string problem)>;
 
 struct SinkLimits {
-  size_t batch = 1;           // events in one call
-  size_t batch_bytes = 0;     // sum of wire_size in one call; 0: no bound
-  size_t in_flight = 1;       // calls at once
+  size_t batch = 1;        // events in one call
+  size_t batch_bytes = 0;  // sum of wire_size in one call; 0: no bound
+  size_t in_flight = 1;    // calls at once
 };
 
 class Sink {

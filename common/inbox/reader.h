@@ -1,0 +1,63 @@
+// The reading side of the inbox: whole records in the order they were written, what does not
+// belong set aside, the gap marker watched. For one thread.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/fd.h"
+#include "common/inbox/record.h"
+
+namespace sluice::inbox {
+
+struct GapMark {
+  uint64_t dropped = 0;  // by the process that wrote it last; a lower bound
+  int64_t wall_us = 0;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::string dir) : dir_(std::move(dir)) {}
+
+  // Makes the gap marker and the watch. May be called again after the folder vanished.
+  Result<void> open();
+
+  // Readable when something arrived; -1 until open(). drain() before the next scan().
+  int fd() const { return watch_.get(); }
+  // Empties the watch; false if the folder itself is gone, so that open() is needed again.
+  bool drain();
+
+  // Up to `max` records not returned before, oldest first. Files that are no records are moved to
+  // DIR/bad (and counted) or, where that fails, ignored from then on. Records that were written
+  // and whose writer died before the rename are returned too, once they are a minute old.
+  std::vector<RawRecord> scan(size_t max);
+
+  // The record's effect is durable: the file goes.
+  void remove(const std::string& id);
+
+  // What was returned and not removed is returned again by the next scan().
+  void forget() { taken_.clear(); }
+
+  // Set if a hook has dropped records since the last call that returned true.
+  bool gap(GapMark* out);
+
+  uint64_t set_aside() const { return set_aside_; }
+  size_t outstanding() const { return taken_.size(); }
+
+ private:
+  void set_aside(const std::string& name, const std::string& why);
+  void adopt_orphans(const std::vector<std::string>& hidden);
+
+  std::string dir_;
+  Fd watch_;
+  std::set<std::string> taken_;    // returned by scan, not yet removed
+  std::set<std::string> ignored_;  // could not be moved away
+  uint64_t set_aside_ = 0;
+  int64_t orphans_checked_ms_ = 0;
+  std::string last_gap_;
+};
+
+}  // namespace sluice::inbox

@@ -1,0 +1,127 @@
+#include "common/journal/journal.h"
+
+#include "common/base/clock.h"
+#include "common/journal/schema.h"
+
+namespace sluice::journal {
+
+Result<Journal> Journal::open(const std::string& path, Durability durability) {
+  auto db = Db::open(path, durability);
+  if (!db) return std::unexpected(db.error());
+  Journal journal(std::move(*db));
+  try {
+    auto version = journal.db_.query("PRAGMA user_version");
+    version.row();
+    int64_t found = version.integer(0);
+    if (found > kSchemaVersion)
+      return fail("journal: " + path + " has schema " + std::to_string(found) +
+                  ", written by a newer sluiced; this one knows " + std::to_string(kSchemaVersion));
+    if (found == kSchemaVersion) return journal;
+  } catch (const DbError& e) {
+    return fail(path + ": " + e.what);
+  }
+  try {
+    Transaction t(journal.db_);
+    journal.db_.exec(kSchema);
+    journal.db_.exec("PRAGMA user_version = 1");
+    t.commit();
+  } catch (const DbError& e) {
+    return fail(path + ": " + e.what);
+  }
+  return journal;
+}
+
+bool Journal::add_event(const NewEvent& e, const std::vector<std::string>& sinks, int64_t* seq) {
+  db_.query(
+         "INSERT OR IGNORE INTO events(id, type, subject, lane, time_us, user, uid, job_id, body) "
+         "VALUES(?,?,?,?,?,?,?,?,?)")
+      .bind(e.id)
+      .bind(e.type)
+      .bind(e.subject)
+      .bind(e.lane)
+      .bind(e.time_us)
+      .bind(e.user)
+      .bind(int64_t{e.uid})
+      .bind(int64_t{e.job_id})
+      .bind(e.body)
+      .run();
+  if (db_.changes() == 0) return false;
+  *seq = db_.last_insert();
+  for (const auto& sink : sinks)
+    db_.query("INSERT OR IGNORE INTO queue(sink, seq) VALUES(?,?)").bind(sink).bind(*seq).run();
+  return true;
+}
+
+void Journal::add_dead(const std::string& sink, int64_t seq, const std::string& reason,
+                       int64_t attempts) {
+  db_.query("INSERT OR REPLACE INTO dead(sink, seq, reason, attempts, time_us) VALUES(?,?,?,?,?)")
+      .bind(sink)
+      .bind(seq)
+      .bind(reason)
+      .bind(attempts)
+      .bind(clock::wall_us())
+      .run();
+}
+
+bool Journal::has_event(const std::string& id) {
+  auto q = db_.query("SELECT 1 FROM events WHERE id = ?");
+  return q.bind(id).row();
+}
+
+std::vector<TailEvent> Journal::events(const EventFilter& f) {
+  auto q = db_.query(
+      "SELECT seq, id, type, subject, lane, time_us, body, user FROM events WHERE seq > ? "
+      "AND time_us >= ? AND (? = 0 OR job_id = ?) AND (? = '' OR substr(type, 1, length(?)) = ?) "
+      "AND (? = '' OR user = ?) AND (? < 0 OR uid = ?) ORDER BY seq LIMIT ?");
+  q.bind(f.after_seq).bind(f.since_us);
+  q.bind(int64_t{f.job_id}).bind(int64_t{f.job_id});
+  q.bind(f.type).bind(f.type).bind(f.type);
+  q.bind(f.user).bind(f.user);
+  q.bind(f.uid).bind(f.uid);
+  q.bind(static_cast<int64_t>(f.limit));
+  std::vector<TailEvent> out;
+  while (q.row())
+    out.push_back({{q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4), q.integer(5),
+                    q.text(6)},
+                   q.text(7)});
+  return out;
+}
+
+int64_t Journal::last_seq() {
+  auto q = db_.query("SELECT coalesce(max(seq), 0) FROM events");
+  q.row();
+  return q.integer(0);
+}
+
+int64_t Journal::replay(const std::string& sink, const EventFilter& f) {
+  // What waits for the sink already, or lies dead there, is not queued a second time.
+  db_.query(
+         "INSERT OR IGNORE INTO queue(sink, seq) SELECT ?, seq FROM events WHERE seq > ? "
+         "AND time_us >= ? AND (? = 0 OR job_id = ?) "
+         "AND (? = '' OR substr(type, 1, length(?)) = ?) AND (? = '' OR user = ?) "
+         "AND NOT EXISTS(SELECT 1 FROM dead WHERE dead.sink = ? AND dead.seq = events.seq)")
+      .bind(sink)
+      .bind(f.after_seq)
+      .bind(f.since_us)
+      .bind(int64_t{f.job_id})
+      .bind(int64_t{f.job_id})
+      .bind(f.type)
+      .bind(f.type)
+      .bind(f.type)
+      .bind(f.user)
+      .bind(f.user)
+      .bind(sink)
+      .run();
+  return db_.changes();
+}
+
+std::string Journal::meta(const std::string& key) {
+  auto q = db_.query("SELECT value FROM meta WHERE key = ?");
+  return q.bind(key).row() ? q.text(0) : std::string();
+}
+
+void Journal::set_meta(const std::string& key, const std::string& value) {
+  db_.query("INSERT OR REPLACE INTO meta(key, value) VALUES(?,?)").bind(key).bind(value).run();
+}
+
+}  // namespace sluice::journal

@@ -1,0 +1,130 @@
+// The journal: the truth about runs and events, kept in one SQLite file. docs/formats.md has the
+// schema. Each thread opens its own Journal on the same path; every method may throw DbError.
+//
+//   runs    one row a run of a job, open until its end or loss was seen
+//   events  every event, in the order of its commit; ids are unique
+//   queue   one row for each event and sink it still has to reach
+//   dead    one row for each event and sink that was given up, with the reason
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/journal/db.h"
+#include "common/sinks/sink.h"
+
+namespace sluice::journal {
+
+enum class RunState { open = 0, ended = 1, lost = 2, cancelled = 3 };
+
+struct Run {
+  int64_t row = 0;
+  uint32_t job_id = 0;
+  int64_t start = 0;        // Slurm's start time, seconds; 0 for a job that never started
+  bool provisional = false; // start is the hook's time: Slurm's was not to be had
+  int64_t submit = 0;       // seconds; part of the identity where start is 0
+  int64_t restart = 0;
+  uint32_t uid = 0;
+  RunState state = RunState::open;
+  std::string nodes, user, account, partition, name;
+  std::string selection;  // the job's own --event-sink, as it came
+  std::string job;        // data.job as JSON: what was last known of this run
+  std::string env;        // data.env as JSON
+  int64_t seen_us = 0;    // when this row was made, wall clock
+};
+
+struct NewEvent {
+  std::string id, type, subject, lane, user, body;
+  int64_t time_us = 0;
+  uint32_t uid = 0;
+  uint32_t job_id = 0;
+};
+
+struct Queued {
+  StoredEvent event;
+  int64_t attempts = 0;
+  int64_t next_us = 0;  // wall clock; not before
+};
+
+struct DeadLetter {
+  int64_t seq = 0;
+  std::string sink, id, type, subject, reason;
+  int64_t attempts = 0;
+  int64_t time_us = 0;
+};
+
+struct EventFilter {
+  int64_t after_seq = 0;
+  int64_t since_us = 0;
+  uint32_t job_id = 0;    // 0: any
+  std::string type;       // prefix; empty: any
+  std::string user;       // empty: any
+  int64_t uid = -1;       // -1: any
+  size_t limit = 500;
+};
+
+struct TailEvent {
+  StoredEvent event;
+  std::string user;
+};
+
+class Journal {
+ public:
+  static Result<Journal> open(const std::string& path, Durability durability);
+
+  Db& db() { return db_; }  // for Transaction
+
+  // Runs.
+  std::optional<Run> run_at(uint32_t job_id, int64_t start);
+  std::vector<Run> runs_of(uint32_t job_id);  // newest first
+  std::vector<Run> open_runs(int64_t after_row, size_t limit);
+  bool cancelled_known(uint32_t job_id, int64_t submit);
+  void add_run(Run* run);
+  void save_run(const Run& run);
+
+  // Events. False if an event of this id is there already: nothing is changed then.
+  bool add_event(const NewEvent& event, const std::vector<std::string>& sinks, int64_t* seq);
+  void add_dead(const std::string& sink, int64_t seq, const std::string& reason, int64_t attempts);
+  bool has_event(const std::string& id);
+  std::vector<TailEvent> events(const EventFilter& filter);
+  int64_t last_seq();
+
+  // The queue, by sink, in the journal's order; at most `max_bytes` of bodies (one at least).
+  std::vector<Queued> queued(const std::string& sink, int64_t after_seq, size_t limit,
+                             size_t max_bytes);
+  void settle(const std::string& sink, int64_t seq);
+  void postpone(const std::string& sink, int64_t seq, int64_t attempts, int64_t next_us,
+                const std::string& reason);
+  void bury(const std::string& sink, int64_t seq, const std::string& reason, int64_t attempts);
+  int64_t queue_length(const std::string& sink);
+  int64_t oldest_queued_us(const std::string& sink);  // the event's time, 0 if none
+  std::vector<std::string> queue_sinks();
+
+  // Dead letters. An empty sink or seq 0 means all.
+  std::vector<DeadLetter> dead(const std::string& sink, size_t limit);
+  int64_t dead_length(const std::string& sink);
+  int64_t retry_dead(const std::string& sink, int64_t seq);
+  int64_t drop_dead(const std::string& sink, int64_t seq);
+
+  // Queues past events to a sink again; returns how many.
+  int64_t replay(const std::string& sink, const EventFilter& filter);
+
+  // Retention: forgets delivered events and closed runs older than `before_us`, at most `limit` of
+  // each; returns how many events went.
+  int64_t prune(int64_t before_us, size_t limit);
+  // When the file is over its bound: the oldest events go, delivered ones first. `lost` counts
+  // those that had not reached every sink.
+  int64_t shrink(size_t limit, int64_t* lost);
+  int64_t bytes_used();
+
+  std::string meta(const std::string& key);
+  void set_meta(const std::string& key, const std::string& value);
+
+ private:
+  explicit Journal(Db db) : db_(std::move(db)) {}
+  Db db_;
+};
+
+}  // namespace sluice::journal

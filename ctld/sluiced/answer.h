@@ -1,0 +1,16 @@
+// What slurmctld said about a job when asked on behalf of its raw records.
+#pragma once
+
+#include <optional>
+
+#include "common/slurm/jobs.h"
+
+namespace sluice::daemon {
+
+struct Answer {
+  enum class Status { not_asked, unreachable, unknown_job, found };
+  Status status = Status::not_asked;
+  std::optional<slurm::JobInfo> info;  // with found
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,46 @@
+// Asks slurmctld about jobs, on a thread of its own, because an answer may take as long as Slurm's
+// MessageTimeout. What is asked while an answer is awaited makes the next batch.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "ctld/sluiced/answer.h"
+#include "ctld/sluiced/stats.h"
+
+namespace sluice::daemon {
+
+class Asker {
+ public:
+  using Answers = std::map<uint32_t, Answer>;
+  // `answered` is called on the asker's thread.
+  Asker(std::function<void(Answers)> answered, Stats& stats);
+  ~Asker();
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
+
+  void ask(uint32_t job_id);  // any thread
+  // How many jobs slurmctld knows, as a sweep saw it: decides when asking for all is cheaper.
+  void set_known_jobs(int64_t n) { known_jobs_ = n; }
+
+ private:
+  void loop();
+  Answers ask_each(const std::set<uint32_t>& ids);
+  bool ask_all(const std::set<uint32_t>& ids, Answers* out);
+
+  std::function<void(Answers)> answered_;
+  Stats& stats_;
+  std::atomic<int64_t> known_jobs_{-1};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::set<uint32_t> wanted_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace sluice::daemon

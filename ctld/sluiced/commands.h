@@ -1,0 +1,53 @@
+// What administrators (and, for their own events, users) ask over the Unix socket: status, tail,
+// replay, dead letters, reload. On the server's thread, with a connection to the journal of its own.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "common/config/config.h"
+#include "common/journal/journal.h"
+#include "ctld/sluiced/server.h"
+#include "ctld/sluiced/stats.h"
+
+namespace sluice::daemon {
+
+struct CommandHooks {
+  std::function<void()> requeued;                // rows came back into the queue
+  std::function<std::string()> reload;           // "" or why the old configuration stays
+  std::function<void()> sweep;
+  std::function<Json()> about;                   // role, cluster, version, paths
+};
+
+class Commands {
+ public:
+  // `journal` is null on a node.
+  Commands(journal::Journal* journal, const Stats& stats, CommandHooks hooks)
+      : journal_(journal), stats_(stats), hooks_(std::move(hooks)) {}
+
+  void request(const Json& request, const Caller& caller, Reply reply);
+  void tick();  // new events to those who follow
+
+ private:
+  struct Tail {
+    Reply reply;
+    journal::EventFilter filter;
+    bool follow = false;
+    bool live = false;  // the backlog is through, the sentinel was sent
+  };
+
+  Json status();
+  void tail(const Json& request, const Caller& caller, Reply reply);
+  bool feed(Tail& tail);
+  Json replay(const Json& request);
+  Json dead(const std::string& op, const Json& request);
+
+  journal::Journal* journal_;
+  const Stats& stats_;
+  CommandHooks hooks_;
+  std::list<Tail> tails_;
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,193 @@
+#include "ctld/sluiced/controller.h"
+
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/slurm/jobs.h"
+#include "ctld/sluiced/public_sinks.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr int64_t kRetainMs = 60'000;
+constexpr size_t kRetainRows = 2'000;  // in one transaction, so that imports get their turn
+
+Result<std::unique_ptr<journal::Journal>> open_journal(const std::string& path,
+                                                       journal::Durability durability) {
+  auto j = journal::Journal::open(path, durability);
+  if (!j) return std::unexpected(j.error());
+  return std::make_unique<journal::Journal>(std::move(*j));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Controller>> Controller::start(
+    std::shared_ptr<const config::Config> config) {
+  auto c = std::unique_ptr<Controller>(new Controller);
+  c->config_ = config;
+  slurm::init(config->slurm_conf);
+  c->cluster_ = config->cluster.empty() ? slurm::facts().cluster : config->cluster;
+  if (c->cluster_.empty())
+    return fail(config->path + ": cluster is missing and slurm.conf has no ClusterName");
+  std::string dir = config->journal.substr(0, config->journal.rfind('/'));
+  if (auto made = file::make_dirs(dir, 0750); !made) return std::unexpected(made.error());
+  if (auto made = file::make_dirs(config->inbox, 0770); !made) return std::unexpected(made.error());
+
+  using enum journal::Durability;
+  auto import_journal = journal::Journal::open(config->journal, power_safe);
+  if (!import_journal) return std::unexpected(import_journal.error());
+  auto courier_journal = journal::Journal::open(config->journal, crash_safe);
+  if (!courier_journal) return std::unexpected(courier_journal.error());
+  for (auto* j : {&c->journal_, &c->server_journal_, &c->metrics_journal_}) {
+    auto opened = open_journal(config->journal, power_safe);
+    if (!opened) return std::unexpected(opened.error());
+    *j = std::move(*opened);
+  }
+
+  Controller* self = c.get();
+  c->courier_ = std::make_unique<Courier>(config, std::move(*courier_journal), c->cluster_, c->stats_);
+  Importer::Hooks hooks;
+  hooks.journaled = [self] {
+    self->courier_->journaled();
+    if (self->server_) self->server_->wake();
+  };
+  hooks.sweep_wanted = [self] {
+    if (self->sweeper_) self->sweeper_->want();
+  };
+  c->importer_ = std::make_unique<Importer>(config, std::move(*import_journal), c->cluster_, hooks,
+                                            c->stats_);
+  c->sweeper_ = std::make_unique<Sweeper>(
+      config->slurm_conf, config->sweep_s,
+      [self](Sweep sweep) { self->importer_->swept(std::move(sweep)); }, c->stats_);
+  c->emit_ = std::make_unique<Emit>(config, *c->importer_, c->stats_);
+  CommandHooks ch;
+  ch.requeued = [self] { self->courier_->requeued(); };
+  ch.reload = [self] { return self->reload(); };
+  ch.sweep = [self] { self->sweeper_->want(); };
+  ch.about = [self] { return self->about(); };
+  c->commands_ = std::make_unique<Commands>(c->server_journal_.get(), c->stats_, ch);
+  auto server = Server::start(
+      config->socket, config->admin_group,
+      [self](const Json& request, const Caller& caller, const Reply& reply) {
+        if (request.get("op").str() == "emit") return self->emit_->request(request, caller, reply);
+        self->commands_->request(request, caller, reply);
+      },
+      [self] { self->commands_->tick(); });
+  if (!server) return std::unexpected(server.error());
+  c->server_ = std::move(*server);
+  if (!config->listen.empty()) {
+    auto receive = Receive::start(*config, *c->importer_);
+    if (!receive) return std::unexpected(receive.error());
+    c->receive_ = std::move(*receive);
+  }
+  if (!config->metrics.empty()) {
+    auto metrics = MetricsServer::start(config->metrics, [self] {
+      std::lock_guard lock(self->metrics_mutex_);
+      try {
+        return metrics_text(self->stats_, self->metrics_journal_.get());
+      } catch (const journal::DbError&) {
+        return metrics_text(self->stats_, nullptr);
+      }
+    });
+    if (!metrics) return std::unexpected(metrics.error());
+    c->metrics_ = std::move(*metrics);
+  }
+  if (auto written = write_public_sinks(*config); !written) log::warning(written.error().what);
+  log::info("sluiced " SLUICE_VERSION " serves cluster " + c->cluster_ + " as controller: inbox " +
+            config->inbox + ", journal " + config->journal + ", " +
+            std::to_string(config->sinks.size()) + " sinks");
+  return c;
+}
+
+Controller::~Controller() {
+  // From the outside in: nobody is told anything by a part that is gone.
+  metrics_.reset();
+  receive_.reset();
+  server_.reset();
+  emit_.reset();
+  sweeper_.reset();
+  importer_.reset();
+  courier_.reset();
+}
+
+std::string Controller::reload() {
+  std::lock_guard lock(reload_mutex_);
+  config::Problems problems;
+  auto fresh = std::make_shared<const config::Config>(
+      config::load(config_->path, config::Role::controller, &problems));
+  std::string why;
+  for (const auto& p : problems) {
+    if (p.warning)
+      log::warning(config_->path + ": " + p.text());
+    else
+      why += (why.empty() ? "" : "; ") + p.text();
+  }
+  if (!why.empty()) {
+    log::error(config_->path + ": " + why + "; the configuration before stays");
+    return config_->path + ": " + why + "; the configuration before stays";
+  }
+  for (auto [key, before, after] :
+       {std::tuple{"inbox", &config_->inbox, &fresh->inbox},
+        {"journal.path", &config_->journal, &fresh->journal},
+        {"socket", &config_->socket, &fresh->socket},
+        {"listen", &config_->listen, &fresh->listen},
+        {"metrics", &config_->metrics, &fresh->metrics}})
+    if (*before != *after)
+      log::warning(config_->path + ": " + key + " changed; that takes a restart");
+  config_ = fresh;
+  importer_->reload(fresh);
+  courier_->reload(fresh);
+  if (auto written = write_public_sinks(*fresh); !written) log::warning(written.error().what);
+  log::info(config_->path + ": reloaded, " + std::to_string(fresh->sinks.size()) + " sinks");
+  return {};
+}
+
+void Controller::tick() {
+  if (clock::mono_ms() - retained_ms_ < kRetainMs) return;
+  retained_ms_ = clock::mono_ms();
+  try {
+    retain();
+  } catch (const journal::DbError& e) {
+    log::once(log::Level::error, "retain", e.what);
+  }
+}
+
+void Controller::retain() {
+  int64_t before = clock::wall_us() - config_->retain_hours * 3'600'000'000;
+  for (;;) {
+    journal::Transaction t(journal_->db());
+    int64_t gone = journal_->prune(before, kRetainRows);
+    t.commit();
+    if (gone < static_cast<int64_t>(kRetainRows)) break;
+  }
+  while (journal_->bytes_used() > config_->max_journal_mib << 20) {
+    int64_t lost = 0;
+    journal::Transaction t(journal_->db());
+    int64_t gone = journal_->shrink(kRetainRows, &lost);
+    t.commit();
+    if (lost > 0) {
+      stats_.lost_events += lost;
+      log::error("journal " + config_->journal + " is over max_mib=" +
+                 std::to_string(config_->max_journal_mib) + ": " + std::to_string(lost) +
+                 " UNDELIVERED events were dropped; mend the sinks or raise max_mib");
+    }
+    if (gone == 0) break;
+  }
+}
+
+Json Controller::about() const {
+  Json out = Json::object();
+  out.set("role", Json::of("controller"));
+  out.set("version", Json::of(SLUICE_VERSION));
+  out.set("slurm", Json::of(slurm::header_version()));
+  out.set("cluster", Json::of(cluster_));
+  out.set("pid", Json::of(int64_t{::getpid()}));
+  out.set("config", Json::of(config_->path));
+  out.set("inbox", Json::of(config_->inbox));
+  out.set("journal", Json::of(config_->journal));
+  return out;
+}
+
+}  // namespace sluice::daemon

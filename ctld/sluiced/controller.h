@@ -1,0 +1,56 @@
+// sluiced's controller role put together: importer, courier, sweeps, socket, metrics.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "common/config/config.h"
+#include "ctld/sluiced/commands.h"
+#include "ctld/sluiced/courier.h"
+#include "ctld/sluiced/daemon.h"
+#include "ctld/sluiced/emit.h"
+#include "ctld/sluiced/importer.h"
+#include "ctld/sluiced/metrics.h"
+#include "ctld/sluiced/receive.h"
+#include "ctld/sluiced/sweeper.h"
+
+namespace sluice::daemon {
+
+class Controller : public Daemon {
+ public:
+  // Does not wait for slurmctld: events can be taken while it is down.
+  static Result<std::unique_ptr<Controller>> start(std::shared_ptr<const config::Config> config);
+  ~Controller() override;
+
+  std::string reload() override;
+  void tick() override;  // retention, about once a minute
+
+ private:
+  Controller() = default;
+  Json about() const;
+  void retain();
+
+  std::shared_ptr<const config::Config> config_;
+  std::string cluster_;
+  Stats stats_;
+  std::unique_ptr<journal::Journal> journal_;  // of the main thread
+  std::unique_ptr<journal::Journal> server_journal_;
+  std::unique_ptr<journal::Journal> metrics_journal_;
+  std::mutex metrics_mutex_;
+  std::mutex reload_mutex_;
+  std::unique_ptr<Courier> courier_;
+  std::unique_ptr<Importer> importer_;
+  std::unique_ptr<Sweeper> sweeper_;
+  std::unique_ptr<Emit> emit_;
+  std::unique_ptr<Commands> commands_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<Receive> receive_;
+  std::unique_ptr<MetricsServer> metrics_;
+  int64_t retained_ms_ = 0;
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,154 @@
+#include "ctld/sluiced/courier.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "common/base/clock.h"
+#include "common/base/fault.h"
+#include "common/base/log.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr size_t kOutcomesAtOnce = 500;   // in one transaction
+constexpr int64_t kOutcomesAgeMs = 20;    // the longest a delivery stays unwritten
+constexpr int64_t kWriteAgainMs = 1'000;  // after the journal could not be written
+constexpr size_t kMostUnwritten = 20'000;
+constexpr int64_t kStopMs = 2'000;
+constexpr int64_t kShowMs = 200;
+constexpr int64_t kTickMs = 500;
+
+}  // namespace
+
+Courier::Courier(std::shared_ptr<const config::Config> config, journal::Journal journal,
+                 std::string cluster, Stats& stats)
+    : config_(std::move(config)),
+      journal_(std::move(journal)),
+      cluster_(std::move(cluster)),
+      stats_(stats) {
+  open_sinks();
+  thread_ = std::thread([this] { loop(); });
+}
+
+Courier::~Courier() {
+  stop_ = true;
+  http_.wake();
+  thread_.join();
+}
+
+void Courier::journaled() {
+  journaled_ = true;
+  http_.wake();
+}
+
+void Courier::requeued() {
+  requeued_ = true;
+  http_.wake();
+}
+
+void Courier::reload(std::shared_ptr<const config::Config> config) {
+  {
+    std::lock_guard lock(mutex_);
+    new_config_ = std::move(config);
+  }
+  http_.wake();
+}
+
+// Sinks are made anew: what was under way is forgotten here and, still being in the queue, sent
+// again. Called with every outcome written.
+void Courier::open_sinks() {
+  sinks_.clear();
+  std::map<std::string, int> names;
+  for (const auto& [name, sink] : config_->sinks) {
+    config::Problems problems;
+    auto made = make_sink(sink.settings, {name, cluster_, &http_}, &problems);
+    if (!made) {
+      for (const auto& p : problems) log::error("sink " + name + ": " + p.text());
+      continue;
+    }
+    names[name] = 1;
+    auto& delivery = sinks_[name] = std::make_unique<Delivery>(sink, std::move(made));
+    delivery->check();
+  }
+  stats_.keep_sinks(names);
+}
+
+void Courier::loop() {
+  int64_t stop_at = INT64_MAX;
+  for (;;) {
+    int64_t now = clock::mono_ms();
+    if (stop_ && stop_at == INT64_MAX) stop_at = now + kStopMs;
+    {
+      std::unique_lock lock(mutex_);
+      if (new_config_ && write_outcomes()) {
+        config_ = std::move(new_config_);
+        new_config_.reset();
+        lock.unlock();
+        open_sinks();
+      }
+    }
+    bool news = journaled_.exchange(false);
+    // What was delivered must have left the queue before it is read from its start again.
+    bool older = requeued_ && write_outcomes() && requeued_.exchange(false);
+    size_t unwritten = 0;
+    int64_t oldest = INT64_MAX;
+    int64_t next = now + kTickMs;
+    bool idle = true;
+    for (auto& [name, sink] : sinks_) {
+      if (news) sink->more_rows();
+      if (older) sink->rescan();
+      if (!stop_ && unwritten < kMostUnwritten) {
+        try {
+          sink->refill(journal_);
+        } catch (const journal::DbError& e) {
+          log::once(log::Level::error, "courier-read", e.what);
+        }
+        sink->pump();
+      }
+      unwritten += sink->outcomes();
+      if (sink->has_outcomes()) oldest = std::min(oldest, sink->outcomes_since_ms());
+      next = std::min(next, sink->next_try_ms());
+      idle = idle && sink->idle();
+    }
+    if (unwritten >= kOutcomesAtOnce || (unwritten > 0 && now - oldest >= kOutcomesAgeMs) || stop_)
+      write_outcomes();
+    else if (unwritten > 0)
+      next = std::min(next, oldest + kOutcomesAgeMs);
+    if (now - shown_ms_ >= kShowMs) show();
+    if (stop_ && (idle || now >= stop_at)) break;
+    http_.poll(std::clamp<int64_t>(next - clock::mono_ms(), 0, kTickMs));
+  }
+  write_outcomes();
+  show();
+}
+
+bool Courier::write_outcomes() {
+  if (std::ranges::none_of(sinks_, [](const auto& s) { return s.second->has_outcomes(); }))
+    return true;
+  if (clock::mono_ms() < write_retry_ms_) return false;
+  try {
+    journal::Transaction t(journal_.db());
+    for (auto& [name, sink] : sinks_) sink->write(journal_);
+    fault::point("courier.unwritten");
+    t.commit();
+  } catch (const journal::DbError& e) {
+    // Kept in memory and tried again; a crash before that makes repeats, not losses.
+    write_retry_ms_ = clock::mono_ms() + kWriteAgainMs;
+    log::once(log::Level::error, "courier-write", e.what + "; tried again every second");
+    return false;
+  }
+  fault::point("courier.written");
+  log::clear("courier-write", "deliveries can be written to the journal again");
+  for (auto& [name, sink] : sinks_) sink->written();
+  return true;
+}
+
+void Courier::show() {
+  shown_ms_ = clock::mono_ms();
+  for (auto& [name, sink] : sinks_) stats_.set_sink(name, sink->stats());
+  timespec ts{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+  stats_.courier_cpu_us = int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
+}
+
+}  // namespace sluice::daemon

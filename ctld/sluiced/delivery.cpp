@@ -1,0 +1,218 @@
+#include "ctld/sluiced/delivery.h"
+
+#include <algorithm>
+#include <random>
+
+#include "common/base/clock.h"
+#include "common/base/fault.h"
+#include "common/base/log.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr size_t kWindowRows = 2048;      // in memory for one sink
+constexpr size_t kWindowBytes = 4U << 20;
+constexpr int64_t kFirstBackoffMs = 500;
+constexpr int64_t kMostBackoffMs = 60'000;
+constexpr int64_t kMostRetryAfterMs = 3'600'000;  // a receiver that asks for more is asked again
+constexpr int kAloneTries = 8;  // failures of one event while others go through
+
+// Doubles each time, up to a minute, spread by a quarter so that sinks do not beat in step.
+int64_t backoff_ms(int64_t failures) {
+  static thread_local std::minstd_rand random{std::random_device{}()};
+  int64_t ms = kFirstBackoffMs << std::min<int64_t>(failures > 0 ? failures - 1 : 0, 7);
+  ms = std::min(ms, kMostBackoffMs);
+  return ms * 3 / 4 + static_cast<int64_t>(random()) % (ms / 4 + 1);
+}
+
+}  // namespace
+
+Delivery::Delivery(const config::SinkConfig& config, std::unique_ptr<Sink> sink)
+    : config_(config), sink_(std::move(sink)), limits_(sink_->limits()) {}
+
+void Delivery::check() {
+  sink_->check([this](std::string problem) {
+    problem_ = problem;
+    if (problem.empty()) {
+      log::info("sink " + name() + " is reachable");
+      return;
+    }
+    log::warning("sink " + name() + ": " + problem + "; its events wait in the journal");
+  });
+}
+
+void Delivery::rescan() {
+  exhausted_ = false;
+  lanes_.forget_position();
+}
+
+void Delivery::refill(journal::Journal& journal) {
+  if (exhausted_ || gone_ || lanes_.size() > kWindowRows / 2 || lanes_.bytes() > kWindowBytes / 2)
+    return;
+  auto rows = journal.queued(name(), lanes_.last_seq(), kWindowRows / 2, kWindowBytes / 2);
+  exhausted_ = rows.empty();
+  for (const auto& row : rows)
+    if (row.attempts > 0) attempts_[row.event.seq] = row.attempts;
+  lanes_.add(std::move(rows));
+}
+
+void Delivery::pump() {
+  int64_t now = clock::mono_ms();
+  if (gone_ || now < down_until_ms_) return;
+  // One call at a time until the sink has taken something again.
+  size_t most_calls = up_ ? limits_.in_flight : 1;
+  while (calls_ < most_calls) {
+    auto items = lanes_.take(limits_.batch, limits_.batch_bytes, clock::wall_us(),
+                             [this](const StoredEvent& e) { return sink_->wire_size(e); });
+    if (items.empty()) return;
+    auto batch = std::make_shared<std::vector<StoredEvent>>();
+    batch->reserve(items.size());
+    for (auto* item : items) batch->push_back(item->event);
+    ++calls_;
+    sink_->send(*batch, [this, batch](const std::vector<Outcome>& outcomes) {
+      done(*batch, outcomes);
+    });
+    if (now < down_until_ms_) return;  // a sink may answer from send() itself
+  }
+}
+
+void Delivery::done(const std::vector<StoredEvent>& batch, const std::vector<Outcome>& outcomes) {
+  --calls_;
+  fault::point("courier.taken");
+  bool any_taken = std::ranges::any_of(
+      outcomes, [](const Outcome& o) { return o.verdict == Verdict::taken; });
+  bool any_down = std::ranges::any_of(
+      outcomes, [](const Outcome& o) { return o.verdict == Verdict::sink_down; });
+  // Any answer about an event, even a refusal, shows that the sink is there.
+  if (any_taken || !any_down) {
+    last_success_ms_ = clock::mono_ms();
+    if (!up_) log::info("sink " + name() + " takes events again");
+    up_ = true;
+    failures_ = 0;
+    down_until_ms_ = 0;
+    problem_.clear();
+  }
+  for (size_t i = 0; i < batch.size(); ++i) {
+    static const Outcome missing{Verdict::retry, "the sink said nothing about this event", -1};
+    one_done(batch[i], i < outcomes.size() ? outcomes[i] : missing);
+  }
+  if (any_down && !any_taken) {
+    auto worst = std::ranges::find_if(
+        outcomes, [](const Outcome& o) { return o.verdict == Verdict::sink_down; });
+    down(*worst);
+  }
+}
+
+void Delivery::one_done(const StoredEvent& event, const Outcome& o) {
+  switch (o.verdict) {
+    case Verdict::taken:
+      ++totals_.delivered;
+      return end({event.seq, Ended::How::settled, 0, 0, {}});
+    case Verdict::refused:
+      log::warning("sink " + name() + ": event " + event.id + " (" + event.type + ", " +
+                   event.subject + "): " + o.reason + "; kept as a dead letter");
+      return end({event.seq, Ended::How::buried, attempts_[event.seq] + 1, 0, o.reason});
+    case Verdict::retry:
+      return retry(event, o, true);
+    case Verdict::sink_down:
+      return retry(event, o, false);
+    case Verdict::sink_gone:
+      gone_ = true;
+      up_ = false;
+      problem_ = o.reason;
+      log::error("sink " + name() + ": " + o.reason +
+                 "; disabled until sluiced reloads its configuration, its events wait");
+      lanes_.returned(event.seq);
+      return;
+  }
+}
+
+// An event that fails alone has a count of its own; when the whole sink is down the next try takes
+// another event, so that one that the receiver cannot digest does not pass for an outage.
+void Delivery::retry(const StoredEvent& event, const Outcome& o, bool alone) {
+  int64_t now = clock::mono_ms();
+  Trouble& t = trouble_[event.seq];
+  alone = alone || (t.last_ms > 0 && last_success_ms_ > t.last_ms);
+  if (alone) ++t.alone;
+  t.last_ms = now;
+  ++totals_.retried;
+  int64_t attempts = ++attempts_[event.seq];
+  if (too_old(event))
+    return end({event.seq, Ended::How::buried, attempts, 0,
+                "gave up after " + std::to_string(config_.give_up_hours) + " h: " + o.reason});
+  if (t.alone >= kAloneTries && last_success_ms_ > 0)
+    return end({event.seq, Ended::How::buried, attempts, 0,
+                "gave up after " + std::to_string(attempts) + " tries: " + o.reason});
+  int64_t wait = o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs)
+                                       : backoff_ms(std::max(t.alone, 1));
+  if (alone)
+    log::warning("sink " + name() + ": event " + event.id + ": " + o.reason + "; kept, next try in " +
+                 std::to_string((wait + 999) / 1000) + " s");
+  end({event.seq, Ended::How::postponed, attempts, clock::wall_us() + wait * 1000, o.reason});
+}
+
+void Delivery::down(const Outcome& o) {
+  ++failures_;
+  int64_t wait = o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs)
+                                       : backoff_ms(failures_);
+  down_until_ms_ = clock::mono_ms() + wait;
+  if (up_)
+    log::warning("sink " + name() + ": " + o.reason + "; its events wait in the journal, next try in " +
+                 std::to_string((wait + 999) / 1000) + " s");
+  up_ = false;
+  problem_ = o.reason;
+}
+
+void Delivery::end(Ended ended) {
+  if (outcomes_.empty()) outcomes_since_ms_ = clock::mono_ms();
+  if (ended.how != Ended::How::postponed) {
+    trouble_.erase(ended.seq);
+    attempts_.erase(ended.seq);
+  }
+  // The next of the lane may go at once: a repeat after a crash keeps the order.
+  if (ended.how == Ended::How::postponed)
+    lanes_.postponed(ended.seq, ended.next_us);
+  else
+    lanes_.settled(ended.seq);
+  if (ended.how == Ended::How::buried) ++totals_.dead;
+  outcomes_.push_back(std::move(ended));
+}
+
+bool Delivery::too_old(const StoredEvent& event) const {
+  return clock::wall_us() - event.time_us > config_.give_up_hours * 3'600'000'000;
+}
+
+void Delivery::write(journal::Journal& journal) {
+  for (const auto& e : outcomes_) {
+    switch (e.how) {
+      case Ended::How::settled: journal.settle(name(), e.seq); break;
+      case Ended::How::buried: journal.bury(name(), e.seq, e.reason, e.attempts); break;
+      case Ended::How::postponed:
+        journal.postpone(name(), e.seq, e.attempts, e.next_us, e.reason);
+        break;
+    }
+  }
+}
+
+void Delivery::written() {
+  outcomes_.clear();
+}
+
+int64_t Delivery::next_try_ms() const {
+  if (gone_) return INT64_MAX;
+  int64_t now = clock::mono_ms();
+  if (now < down_until_ms_) return down_until_ms_;
+  if (!exhausted_ && lanes_.size() == 0) return now;  // there may be more in the journal
+  if (lanes_.next_us() == INT64_MAX) return INT64_MAX;
+  return now + std::max<int64_t>(0, (lanes_.next_us() - clock::wall_us()) / 1000 + 1);
+}
+
+SinkStats Delivery::stats() const {
+  SinkStats s = totals_;
+  s.up = up_ && problem_.empty();
+  s.disabled = gone_;
+  s.problem = problem_;
+  return s;
+}
+
+}  // namespace sluice::daemon

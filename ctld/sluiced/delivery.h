@@ -1,0 +1,79 @@
+// Delivery to one sink: what waits, what is under way, and what becomes of it. Lives on the
+// courier's thread. Outcomes are gathered here and written by the courier, many in one transaction.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/config/config.h"
+#include "common/journal/journal.h"
+#include "common/sinks/sink.h"
+#include "ctld/sluiced/lanes.h"
+#include "ctld/sluiced/stats.h"
+
+namespace sluice::daemon {
+
+class Delivery {
+ public:
+  Delivery(const config::SinkConfig& config, std::unique_ptr<Sink> sink);
+
+  void check();                          // is the sink usable at all? asked at start and reload
+  void refill(journal::Journal& journal);  // may throw DbError
+  void pump();                           // starts what may be started now
+  void more_rows() { exhausted_ = false; }
+  void rescan();                         // older rows came back
+
+  bool has_outcomes() const { return !outcomes_.empty(); }
+  size_t outcomes() const { return outcomes_.size(); }
+  int64_t outcomes_since_ms() const { return outcomes_since_ms_; }
+  void write(journal::Journal& journal);  // inside the caller's transaction
+  void written();                         // it was committed: lanes move on
+
+  bool idle() const { return calls_ == 0; }
+  int64_t next_try_ms() const;  // when pump() has something to do again; INT64_MAX: not by itself
+  SinkStats stats() const;
+  const std::string& name() const { return config_.name; }
+
+ private:
+  struct Ended {
+    int64_t seq;
+    enum class How { settled, postponed, buried } how;
+    int64_t attempts;
+    int64_t next_us;
+    std::string reason;
+  };
+  struct Trouble {       // of one event
+    int64_t last_ms = 0;
+    int alone = 0;       // failures while the sink took others
+  };
+
+  void done(const std::vector<StoredEvent>& batch, const std::vector<Outcome>& outcomes);
+  void one_done(const StoredEvent& event, const Outcome& outcome);
+  void down(const Outcome& outcome);
+  void retry(const StoredEvent& event, const Outcome& outcome, bool alone);
+  void end(Ended ended);
+  bool too_old(const StoredEvent& event) const;
+
+  config::SinkConfig config_;
+  std::unique_ptr<Sink> sink_;
+  SinkLimits limits_;
+  Lanes lanes_;
+  bool exhausted_ = false;
+  size_t calls_ = 0;
+  std::vector<Ended> outcomes_;
+  int64_t outcomes_since_ms_ = 0;
+  std::unordered_map<int64_t, Trouble> trouble_;
+  std::unordered_map<int64_t, int64_t> attempts_;
+
+  bool up_ = true;
+  bool gone_ = false;
+  int failures_ = 0;             // of the sink as a whole, in a row
+  int64_t down_until_ms_ = 0;
+  int64_t last_success_ms_ = 0;
+  std::string problem_;
+  SinkStats totals_;
+};
+
+}  // namespace sluice::daemon

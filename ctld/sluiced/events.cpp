@@ -1,0 +1,100 @@
+#include "ctld/sluiced/events.h"
+
+#include "common/base/clock.h"
+#include "common/base/text.h"
+#include "common/event/job.h"
+#include "common/event/types.h"
+
+namespace sluice::daemon {
+namespace {
+
+bool failed(const Json& job) {
+  Json state = job.get("job_state").at(0);
+  if (state.is_string()) return state.str() != "COMPLETED";
+  // No state for this run: its exit code decides.
+  return job.get("exit_code").get("status").str("SUCCESS") != "SUCCESS";
+}
+
+Json parse_or_null(const std::string& text) {
+  auto json = Json::parse(text);
+  return json ? *json : Json();
+}
+
+std::string step_suffix(const std::string& part) {
+  return part.empty() ? "" : "/" + part;
+}
+
+}  // namespace
+
+std::string Events::id(const Draft& d, const journal::Run* run) const {
+  if (!d.raw_id.empty()) return event::id_of({cluster_, d.type, d.raw_id});
+  if (run == nullptr) return event::id_of({cluster_, d.type, d.part});
+  std::string key = run->start > 0 ? std::to_string(run->start)
+                                   : "submitted " + std::to_string(run->submit);
+  return event::id_of({cluster_, std::to_string(run->job_id), key, d.type, d.part});
+}
+
+bool Events::add(const Draft& d, const journal::Run* run) {
+  Json job = d.job;
+  Json env = d.env;
+  if (run != nullptr) {
+    if (job.is_null()) job = parse_or_null(run->job);
+    if (env.is_null()) env = parse_or_null(run->env);
+  }
+  journal::NewEvent e;
+  e.id = id(d, run);
+  e.type = d.type;
+  e.time_us = d.time_us > 0 ? d.time_us : clock::wall_us();
+  e.subject = run != nullptr ? event::subject_of(job) + step_suffix(d.part) : "cluster";
+  e.lane = run != nullptr ? std::to_string(run->job_id) : e.id;
+  e.user = run != nullptr ? run->user : "";
+  e.uid = run != nullptr ? run->uid : 0;
+  e.job_id = run != nullptr ? run->job_id : 0;
+
+  Json data = d.more.is_null() ? Json::object() : d.more;
+  if (run != nullptr) {
+    data.set("job", job);
+    data.set("env", env);
+  }
+  if (d.reconciled) data.set("reconciled", Json::of(true));
+  Json body = Json::object();
+  body.set("specversion", Json::of("1.0"));
+  body.set("id", Json::of(e.id));
+  body.set("source", Json::of("/slurm/" + cluster_));
+  body.set("type", Json::of(e.type));
+  body.set("subject", Json::of(e.subject));
+  body.set("time", Json::of(clock::rfc3339(e.time_us)));
+  body.set("datacontenttype", Json::of("application/json"));
+  body.set("data", data);
+  e.body = body.dump();
+
+  Routed routed = router_->route(body, run, event::selection_bits(e.type, failed(job)));
+  int64_t seq = 0;
+  if (!journal_.add_event(e, routed.sinks, &seq)) {
+    ++stats_.repeats;
+    return false;
+  }
+  ++stats_.events;
+  if (d.reconciled) ++stats_.reconciled;
+  if (!routed.refused.empty() && run != nullptr) refuse(routed.refused, seq, *run);
+  return true;
+}
+
+// The user's wish is not silently dropped: the event lies among the dead letters with the reason,
+// and one event a run and sink says so.
+void Events::refuse(const std::vector<Refusal>& refused, int64_t seq, const journal::Run& run) {
+  for (const auto& r : refused) {
+    ++stats_.refused;
+    journal_.add_dead(r.sink.empty() ? "(none)" : r.sink, seq, "refused: " + r.reason, 0);
+    Json more = Json::object();
+    more.set("sink", Json::of(text::printable(r.sink)));
+    more.set("reason", Json::of(text::printable(r.reason, 400)));
+    Draft draft;
+    draft.type = event::kSinkRefused;
+    draft.part = r.sink;
+    draft.more = more;
+    add(draft, &run);
+  }
+}
+
+}  // namespace sluice::daemon

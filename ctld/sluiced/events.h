@@ -1,0 +1,51 @@
+// From a resolved run to an event in the journal: id, body, sinks. Called inside the import
+// transaction; throws DbError. For the importer's thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/inbox/record.h"
+#include "common/journal/journal.h"
+#include "ctld/sluiced/answer.h"
+#include "ctld/sluiced/router.h"
+#include "ctld/sluiced/stats.h"
+
+namespace sluice::daemon {
+
+class Events {
+ public:
+  Events(journal::Journal& journal, std::string cluster, Stats& stats)
+      : journal_(journal), cluster_(std::move(cluster)), stats_(stats) {}
+
+  void set_config(std::shared_ptr<const config::Config> config) {
+    router_ = std::make_unique<Router>(std::move(config));
+  }
+
+  struct Draft {
+    std::string type;
+    std::string part;      // step or node, where the type's id needs it
+    std::string raw_id;    // user.* and sluice.*: the id is this record's
+    int64_t time_us = 0;
+    Json job;              // data.job; null: the run's last known
+    Json env;              // data.env; null: the run's
+    Json more;             // further members of data
+    bool reconciled = false;
+  };
+
+  // Adds the event unless it is there already. `run` may be null for sluice.* events.
+  bool add(const Draft& draft, const journal::Run* run);
+
+  // The id that add() would use.
+  std::string id(const Draft& draft, const journal::Run* run) const;
+
+ private:
+  void refuse(const std::vector<Refusal>& refused, int64_t seq, const journal::Run& run);
+
+  journal::Journal& journal_;
+  std::string cluster_;
+  Stats& stats_;
+  std::unique_ptr<Router> router_;
+};
+
+}  // namespace sluice::daemon

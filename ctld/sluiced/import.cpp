@@ -1,0 +1,281 @@
+#include "ctld/sluiced/import.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/event/job.h"
+#include "common/event/types.h"
+#include "ctld/sluiced/runs.h"
+
+namespace sluice::daemon {
+namespace {
+
+using inbox::RawRecord;
+using journal::Run;
+using journal::RunState;
+
+const char* node_type(const std::string& kind) {
+  if (kind == "launch") return event::kJobLaunch;
+  if (kind == "exit") return event::kJobExit;
+  if (kind == "step_start") return event::kStepStart;
+  if (kind == "step_end") return event::kStepEnd;
+  return nullptr;
+}
+
+Json parse_or_object(const std::string& text) {
+  auto json = Json::parse(text);
+  return json && json->is_object() ? *json : Json::object();
+}
+
+// Slurm's answer over the hook's view, or the hook's alone.
+Json job_of(const RawRecord& r, const Answer& answer, bool info_is_this) {
+  return info_is_this ? event::job_from_info(*answer.info) : event::job_from_record(r);
+}
+
+}  // namespace
+
+bool Import::needs_answer(const RawRecord& r) {
+  if (r.kind == "start" || r.kind == "end" || r.kind == "comp") return r.job_id() != 0;
+  if (node_type(r.kind) != nullptr || r.kind == "user")
+    return r.job_id() != 0 && journal_.runs_of(r.job_id()).empty();
+  return false;
+}
+
+void Import::record(const RawRecord& r, const Answer& answer) {
+  ++stats_.imported;
+  if (r.kind == "gap") return gap(r);
+  if (r.job_id() == 0 && r.kind != "user") {
+    log::once(log::Level::warning, "import:no-job",
+              "record " + r.id + " of kind " + r.kind + " names no job; ignored");
+    return;
+  }
+  if (r.kind == "start") return start(r, answer);
+  if (r.kind == "end") return end(r, answer);
+  if (r.kind == "comp") return comp(r, answer);
+  if (r.kind == "user") return user(r, answer);
+  if (node_type(r.kind) != nullptr) return node(r, answer);
+  log::once(log::Level::warning, "import:kind:" + r.kind,
+            "record " + r.id + " has the unknown kind " + r.kind +
+                "; ignored (a newer plugin than this sluiced?)");
+}
+
+void Import::missed_start(const Run& run) {
+  Events::Draft d;
+  d.type = event::kJobStart;
+  d.time_us = run.start * 1'000'000;
+  d.reconciled = true;
+  events_.add(d, &run);
+}
+
+void Import::start(const RawRecord& r, const Answer& answer) {
+  Found found = run_of_hook(journal_, r, answer);
+  Run& run = found.run;
+  // A restart means that the run before it was put back; a jobcomp record may have said so.
+  for (const Run& before : journal_.runs_of(run.job_id))
+    if (before.start > 0 && before.start < run.start && before.restart == run.restart - 1) {
+      requeued(before, r.wall_us);
+      break;
+    }
+  Events::Draft d;
+  d.type = event::kJobStart;
+  d.time_us = r.wall_us;
+  d.job = job_of(r, answer, found.info_is_this);
+  // The answer may come after the job's end; a start says what it was at the start.
+  if (found.info_is_this && slurm::ended(*answer.info)) {
+    for (const char* key : {"job_state", "state_reason", "exit_code", "derived_exit_code",
+                            "end_time", "completing"})
+      d.job.set(key, Json());
+  }
+  d.env = event::env_from_record(r);
+  if (run.selection.empty()) run.selection = text::to_utf8(r.get("SPANK_EVENT_SINK"));
+  run.job = d.job.dump();
+  run.env = d.env.dump();
+  journal_.save_run(run);
+  events_.add(d, &run);
+}
+
+void Import::end(const RawRecord& r, const Answer& answer) {
+  Found found = run_of_hook(journal_, r, answer);
+  if (found.run.selection.empty()) found.run.selection = text::to_utf8(r.get("SPANK_EVENT_SINK"));
+  if (found.fresh) missed_start(found.run);
+  ended(found.run, found.info_is_this ? &*answer.info : nullptr, &r);
+  bool again = answer.status == Answer::Status::found &&
+               (slurm::requeued(*answer.info) || slurm::pending(*answer.info) ||
+                answer.info->restart_count > found.run.restart);
+  if (again) requeued(found.run, r.wall_us);
+}
+
+void Import::ended(Run run, const slurm::JobInfo* info, const RawRecord* r) {
+  Events::Draft d;
+  d.type = event::kJobEnd;
+  d.time_us = r != nullptr       ? r->wall_us
+              : info != nullptr && info->end_time > 0 ? info->end_time * 1'000'000
+                                                      : clock::wall_us();
+  d.reconciled = r == nullptr;
+  if (info != nullptr) {
+    d.job = event::job_from_info(*info);
+  } else {
+    // What was known at the start stands; how this run ended only the hook can say.
+    d.job = parse_or_object(run.job);
+    for (const char* key : {"job_state", "state_reason", "end_time", "exit_code",
+                            "derived_exit_code"})
+      d.job.set(key, Json());
+    // The hook runs while resources are being released.
+    d.job.set("completing", r != nullptr ? Json::of(true) : Json());
+    if (r != nullptr && r->number("SLURM_JOB_EXIT_CODE") >= 0) {
+      d.job.set("exit_code", event::exit_code(r->number("SLURM_JOB_EXIT_CODE")));
+      if (r->number("SLURM_JOB_DERIVED_EC") >= 0)
+        d.job.set("derived_exit_code", event::exit_code(r->number("SLURM_JOB_DERIVED_EC")));
+    }
+  }
+  if (r != nullptr) d.env = event::env_from_record(*r);
+  run.state = RunState::ended;
+  run.job = d.job.dump();
+  journal_.save_run(run);
+  events_.add(d, &run);
+}
+
+void Import::requeued(const Run& run, int64_t time_us) {
+  Events::Draft d;
+  d.type = event::kJobRequeue;
+  d.time_us = time_us;
+  events_.add(d, &run);
+}
+
+void Import::comp(const RawRecord& r, const Answer& answer) {
+  bool found = answer.status == Answer::Status::found;
+  if (r.get("SLURM_JOB_NODELIST").empty()) {
+    // Never started, in this life of the job at least.
+    bool over = !found || (slurm::ended(*answer.info) && !slurm::requeued(*answer.info));
+    if (over) cancelled(found ? &*answer.info : nullptr, &r);
+    return;
+  }
+  bool again = found && (slurm::requeued(*answer.info) || slurm::pending(*answer.info));
+  if (!again) return;  // the end hook tells the rest
+  for (const Run& run : journal_.runs_of(r.job_id()))
+    if (run.start > 0 && run.start <= r.wall_us / 1'000'000 + 1 &&
+        run.restart == r.number("SLURM_JOB_RESTART_COUNT", 0))
+      return requeued(run, r.wall_us);
+}
+
+void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
+  Run run;
+  run.state = RunState::cancelled;
+  run.job_id = r != nullptr ? r->job_id() : info->job_id;
+  Events::Draft d;
+  d.type = event::kJobCancelled;
+  d.reconciled = r == nullptr;
+  if (r != nullptr) {
+    run.selection = text::to_utf8(r->get("SPANK_EVENT_SINK"));
+    run.user = text::to_utf8(r->get("SLURM_JOB_USER"));
+    run.account = text::to_utf8(r->get("SLURM_JOB_ACCOUNT"));
+    run.partition = text::to_utf8(r->get("SLURM_JOB_PARTITION"));
+    run.uid = static_cast<uint32_t>(r->number("SLURM_JOB_UID", 0));
+    run.submit = r->wall_us / 1'000'000;  // unless Slurm says better below
+    d.time_us = r->wall_us;
+    d.job = event::job_from_record(*r);
+    d.env = event::env_from_record(*r);
+  }
+  if (info != nullptr) {
+    run.submit = info->submit_time;
+    run.restart = info->restart_count;
+    run.uid = info->uid;
+    run.user = info->user;
+    run.account = info->account;
+    run.partition = info->partition;
+    d.job = event::job_from_info(*info);
+    if (r == nullptr) {
+      d.time_us = info->end_time * 1'000'000;
+      d.env = event::env_from_info(*info);
+    }
+  }
+  if (journal_.cancelled_known(run.job_id, run.submit)) {
+    ++stats_.repeats;
+    return;
+  }
+  run.job = d.job.dump();
+  run.env = d.env.dump();
+  journal_.add_run(&run);
+  events_.add(d, &run);
+}
+
+void Import::node(const RawRecord& r, const Answer& answer) {
+  auto found = run_of_node(journal_, r, answer);
+  if (!found) return;  // needs_answer() asked first, so this cannot be
+  if (found->fresh) missed_start(found->run);
+  Events::Draft d;
+  d.type = node_type(r.kind);
+  std::string node = text::to_utf8(r.get("@node"));
+  bool step = r.kind.starts_with("step");
+  d.part = step ? std::to_string(r.number("@step_id", 0)) + "/" + node : node;
+  d.time_us = r.wall_us;
+  Json more = Json::object();
+  more.set("node", Json::of(node));
+  if (step) {
+    more.set("step_id", Json::of(r.number("@step_id", 0)));
+    if (r.number("@tasks") >= 0) more.set("tasks", Json::of(r.number("@tasks")));
+  }
+  if (r.number("@exit_code") >= 0) more.set("exit_code", Json::of(r.number("@exit_code")));
+  if (r.number("@signal") > 0) {
+    more.set("signal", Json::of(r.number("@signal")));
+    more.set("core_dumped", Json::of(r.number("@core_dumped", 0) != 0));
+  }
+  d.more = more;
+  events_.add(d, &found->run);
+}
+
+void Import::user(const RawRecord& r, const Answer& answer) {
+  Events::Draft d;
+  d.type = r.get("@type");
+  d.raw_id = r.id;
+  d.time_us = r.wall_us;
+  Json more = Json::object();
+  auto value = Json::parse(r.get("@data"));
+  more.set("value", value ? *value : Json());
+  more.set("user", Json::of(text::to_utf8(r.get("@user"))));
+  d.more = more;
+  if (r.job_id() == 0) {
+    events_.add(d, nullptr);
+    return;
+  }
+  auto found = run_of_node(journal_, r, answer);
+  if (!found) return;
+  auto uid = static_cast<uint32_t>(r.number("@uid", -1));
+  if (uid != 0 && uid != found->run.uid) {
+    ++stats_.refused;
+    log::once(log::Level::warning, "import:foreign-emit",
+              "emit of user " + std::to_string(uid) + " for job " + std::to_string(r.job_id()) +
+                  ", which is user " + std::to_string(found->run.uid) + "'s: refused");
+    return;
+  }
+  if (found->fresh) missed_start(found->run);
+  events_.add(d, &found->run);
+}
+
+void Import::gap(const RawRecord& r) {
+  ++stats_.gaps;
+  stats_.dropped += r.number("@dropped", 0);
+  Events::Draft d;
+  d.type = event::kGap;
+  d.raw_id = r.id;
+  d.time_us = r.wall_us;
+  Json more = Json::object();
+  more.set("dropped", Json::of(r.number("@dropped", 0)));
+  d.more = more;
+  events_.add(d, nullptr);
+}
+
+void Import::lost(Run run) {
+  Events::Draft d;
+  d.type = event::kJobLost;
+  d.reconciled = true;
+  d.job = parse_or_object(run.job);
+  for (const char* key : {"job_state", "state_reason", "exit_code", "derived_exit_code",
+                          "end_time", "completing"})
+    d.job.set(key, Json());
+  run.state = RunState::lost;
+  journal_.save_run(run);
+  events_.add(d, &run);
+}
+
+}  // namespace sluice::daemon

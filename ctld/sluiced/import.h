@@ -1,0 +1,42 @@
+// One raw record into events: finds its run, completes it with Slurm's answer, adds the events.
+// Called inside the import transaction; throws DbError. For the importer's thread.
+#pragma once
+
+#include "common/inbox/record.h"
+#include "common/journal/journal.h"
+#include "ctld/sluiced/answer.h"
+#include "ctld/sluiced/events.h"
+
+namespace sluice::daemon {
+
+class Import {
+ public:
+  Import(journal::Journal& journal, Events& events, Stats& stats)
+      : journal_(journal), events_(events), stats_(stats) {}
+
+  // Must slurmctld be asked before this record can be imported?
+  bool needs_answer(const inbox::RawRecord& record);
+
+  void record(const inbox::RawRecord& record, const Answer& answer);
+
+  // The job's first event, where its start hook left nothing.
+  void missed_start(const journal::Run& run);
+  void requeued(const journal::Run& run, int64_t time_us);
+  void ended(journal::Run run, const slurm::JobInfo* info, const inbox::RawRecord* record);
+  void cancelled(const slurm::JobInfo* info, const inbox::RawRecord* record);
+  void lost(journal::Run run);
+
+ private:
+  void start(const inbox::RawRecord& record, const Answer& answer);
+  void end(const inbox::RawRecord& record, const Answer& answer);
+  void comp(const inbox::RawRecord& record, const Answer& answer);
+  void node(const inbox::RawRecord& record, const Answer& answer);
+  void user(const inbox::RawRecord& record, const Answer& answer);
+  void gap(const inbox::RawRecord& record);
+
+  journal::Journal& journal_;
+  Events& events_;
+  Stats& stats_;
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,310 @@
+#include "ctld/sluiced/importer.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <ctime>
+
+#include "common/base/clock.h"
+#include "common/base/fault.h"
+#include "common/base/log.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr size_t kBatch = 512;            // records in one transaction
+constexpr int64_t kTickMs = 500;          // the longest sleep
+constexpr int64_t kRescanMs = 5'000;      // should the watch have missed something
+constexpr int64_t kAskAgainMs = 500;      // after slurmctld did not answer
+constexpr int64_t kCommitAgainMs = 1'000;  // after the journal could not be written
+constexpr size_t kMostHeld = 20'000;      // records in memory; the rest stays in the inbox
+
+int64_t thread_cpu_us() {
+  timespec ts{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+  return int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
+}
+
+}  // namespace
+
+Importer::Importer(std::shared_ptr<const config::Config> config, journal::Journal journal,
+                   std::string cluster, Hooks hooks, Stats& stats)
+    : config_(std::move(config)),
+      journal_(std::move(journal)),
+      hooks_(std::move(hooks)),
+      stats_(stats),
+      events_(journal_, std::move(cluster), stats),
+      import_(journal_, events_, stats),
+      reader_(config_->inbox),
+      event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  events_.set_config(config_);
+  asker_ = std::make_unique<Asker>(
+      [this](Asker::Answers answers) {
+        {
+          std::lock_guard lock(mutex_);
+          mail_answers_.push_back(std::move(answers));
+        }
+        wake();
+      },
+      stats_);
+  thread_ = std::thread([this] { loop(); });
+}
+
+Importer::~Importer() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake();
+  thread_.join();
+  asker_.reset();
+}
+
+void Importer::wake() {
+  uint64_t one = 1;
+  ssize_t ignored = ::write(event_.get(), &one, sizeof one);
+  (void)ignored;  // full means that a wake-up is pending already
+}
+
+void Importer::submit(std::vector<inbox::RawRecord> records, Committed committed) {
+  {
+    std::lock_guard lock(mutex_);
+    mail_.emplace_back(std::move(records), std::move(committed));
+  }
+  wake();
+}
+
+void Importer::swept(Sweep sweep) {
+  asker_->set_known_jobs(sweep.known_jobs);
+  {
+    std::lock_guard lock(mutex_);
+    mail_sweep_ = std::make_unique<Sweep>(std::move(sweep));
+  }
+  wake();
+}
+
+void Importer::reload(std::shared_ptr<const config::Config> config) {
+  {
+    std::lock_guard lock(mutex_);
+    mail_config_ = std::move(config);
+  }
+  wake();
+}
+
+void Importer::loop() {
+  for (;;) {
+    wait();
+    {
+      std::lock_guard lock(mutex_);
+      if (stop_) return;
+    }
+    try {
+      take_mail();
+      take_inbox();
+      give_up_waiting();
+      while (!ready_.empty() && commit()) {
+      }
+      if (sweep_ && ready_.empty()) reconcile();
+    } catch (const journal::DbError& e) {
+      // Outside a transaction only reads happen: the same journal, the same remedy.
+      commit_retry_ms_ = clock::mono_ms() + kCommitAgainMs;
+      stats_.journal_up = false;
+      log::once(log::Level::error, "journal", e.what + "; events wait in the inbox");
+    }
+    stats_.import_cpu_us = thread_cpu_us();
+    int64_t held = static_cast<int64_t>(ready_.size());
+    for (const auto& [id, lane] : lanes_) held += static_cast<int64_t>(lane.items.size());
+    stats_.waiting = held;
+    stats_.set_aside = static_cast<int64_t>(reader_.set_aside());
+  }
+}
+
+void Importer::wait() {
+  bool busy = more_files_ || (!ready_.empty() && clock::mono_ms() >= commit_retry_ms_);
+  pollfd fds[2] = {{event_.get(), POLLIN, 0}, {reader_open_ ? reader_.fd() : -1, POLLIN, 0}};
+  ::poll(fds, 2, busy ? 0 : static_cast<int>(kTickMs));
+  uint64_t count = 0;
+  ssize_t ignored = ::read(event_.get(), &count, sizeof count);
+  (void)ignored;
+}
+
+void Importer::take_mail() {
+  std::vector<std::pair<std::vector<inbox::RawRecord>, Committed>> mail;
+  std::vector<Asker::Answers> answers;
+  {
+    std::lock_guard lock(mutex_);
+    mail.swap(mail_);
+    answers.swap(mail_answers_);
+    if (mail_sweep_) sweep_ = std::move(mail_sweep_);
+    if (mail_config_) {
+      config_ = std::move(mail_config_);
+      events_.set_config(config_);
+    }
+  }
+  for (const auto& a : answers) answered(a);
+  for (auto& [records, committed] : mail) {
+    auto batch = std::make_shared<Batch>(Batch{records.size(), std::move(committed)});
+    if (records.empty()) batch->committed("");
+    for (auto& r : records) arrived({std::move(r), batch, clock::mono_ms(), 0, {}});
+  }
+  bool up = stats_.slurm_up;
+  if (up && !was_up_) hooks_.sweep_wanted();
+  was_up_ = up;
+}
+
+void Importer::take_inbox() {
+  int64_t now = clock::mono_ms();
+  if (!reader_open_) {
+    if (now < reader_retry_ms_) return;
+    auto opened = reader_.open();
+    reader_retry_ms_ = now + kCommitAgainMs;
+    if (!opened) {
+      log::once(log::Level::error, "inbox-open", opened.error().what + "; tried again every second");
+      return;
+    }
+    log::clear("inbox-open", "inbox " + config_->inbox + " is open again");
+    reader_open_ = true;
+  }
+  pollfd p{reader_.fd(), POLLIN, 0};
+  bool news = ::poll(&p, 1, 0) > 0;
+  if (!news && !more_files_ && !sweep_ && now - scanned_ms_ < kRescanMs) return;
+  if (news && !reader_.drain()) {
+    log::warning("inbox " + config_->inbox + " was removed or unmounted; waiting for it");
+    reader_open_ = false;
+    return;
+  }
+  scanned_ms_ = now;
+  more_files_ = false;
+  if (reader_.outstanding() >= kMostHeld) return;
+  auto records = reader_.scan(kBatch);
+  more_files_ = records.size() == kBatch;
+  for (auto& r : records) arrived({std::move(r), nullptr, now, 0, {}});
+  inbox::GapMark gap;
+  if (reader_.gap(&gap)) {
+    log::error("hooks dropped records: the inbox " + config_->inbox +
+               " was full or not writable; reconciling with slurmctld");
+    hooks_.sweep_wanted();
+  }
+}
+
+void Importer::arrived(Item item) {
+  uint32_t job = item.record.job_id();
+  auto lane = lanes_.find(job);
+  bool held = job != 0 && lane != lanes_.end();
+  if (!held && !import_.needs_answer(item.record)) {
+    ready_.push_back(std::move(item));
+    return;
+  }
+  if (!held) lane = lanes_.try_emplace(job).first;
+  lane->second.items.push_back(std::move(item));
+  ask(job, &lane->second);
+}
+
+void Importer::ask(uint32_t job_id, Lane* lane) {
+  if (lane->asked != 0) return;
+  lane->asked = ++asks_;
+  for (auto& item : lane->items)
+    if (item.asked == 0) item.asked = lane->asked;
+  asker_->ask(job_id);
+}
+
+void Importer::answered(const Asker::Answers& answers) {
+  for (const auto& [job_id, answer] : answers) {
+    auto it = lanes_.find(job_id);
+    if (it == lanes_.end()) continue;
+    Lane& lane = it->second;
+    uint64_t asked = std::exchange(lane.asked, 0);
+    if (answer.status == Answer::Status::unreachable) {
+      lane.ask_again_ms = clock::mono_ms() + kAskAgainMs;
+      continue;
+    }
+    // Only what had arrived when slurmctld was asked: its answer may be older than the rest.
+    release(job_id, answer, asked);
+  }
+}
+
+void Importer::release(uint32_t job_id, const Answer& answer, uint64_t up_to) {
+  auto it = lanes_.find(job_id);
+  Lane& lane = it->second;
+  while (!lane.items.empty() && lane.items.front().asked != 0 &&
+         lane.items.front().asked <= up_to) {
+    Item item = std::move(lane.items.front());
+    lane.items.pop_front();
+    item.answer = answer;
+    ready_.push_back(std::move(item));
+  }
+  if (lane.items.empty())
+    lanes_.erase(it);
+  else if (lane.asked == 0)
+    ask(job_id, &lane);
+}
+
+// Who has waited long enough goes without an answer; the others ask again.
+void Importer::give_up_waiting() {
+  int64_t now = clock::mono_ms();
+  int64_t limit = config_->slurm_wait_s * 1000;
+  std::vector<uint32_t> expired;
+  for (auto& [job_id, lane] : lanes_) {
+    if (now - lane.items.front().since_ms >= limit)
+      expired.push_back(job_id);
+    else if (lane.asked == 0 && now >= lane.ask_again_ms)
+      ask(job_id, &lane);
+  }
+  Answer none;
+  none.status = Answer::Status::unreachable;
+  for (uint32_t job_id : expired) {
+    for (auto& item : lanes_[job_id].items)
+      if (item.asked == 0) item.asked = asks_;
+    release(job_id, none, asks_);
+  }
+}
+
+bool Importer::commit() {
+  if (clock::mono_ms() < commit_retry_ms_) return false;
+  size_t n = std::min(ready_.size(), kBatch);
+  try {
+    journal::Transaction t(journal_.db());
+    for (size_t i = 0; i < n; ++i) import_.record(ready_[i].record, ready_[i].answer);
+    fault::point("import.uncommitted");
+    t.commit();
+  } catch (const journal::DbError& e) {
+    commit_retry_ms_ = clock::mono_ms() + kCommitAgainMs;
+    stats_.journal_up = false;
+    log::once(log::Level::error, "journal",
+              e.what + "; events wait in the inbox, tried again every second");
+    return false;
+  }
+  stats_.journal_up = true;
+  log::clear("journal", "the journal can be written again");
+  fault::point("import.committed");
+  hooks_.journaled();
+  for (size_t i = 0; i < n; ++i) {
+    Item item = std::move(ready_.front());
+    ready_.pop_front();
+    if (!item.batch) {
+      reader_.remove(item.record.id);
+      fault::point("import.unlinked");
+      if (item.record.kind == "gap") hooks_.sweep_wanted();
+    } else if (--item.batch->left == 0) {
+      item.batch->committed("");
+    }
+  }
+  return true;
+}
+
+void Importer::reconcile() {
+  if (more_files_) return;  // hooks come first: they know more
+  auto sweep = std::move(sweep_);
+  if (!sweep->changed) return;
+  int64_t before = stats_.reconciled;
+  journal::Transaction t(journal_.db());
+  daemon::reconcile(*sweep, journal_, import_,
+                    [this](uint32_t job_id) { return lanes_.contains(job_id); });
+  t.commit();
+  fault::point("reconcile.committed");
+  if (stats_.reconciled > before) hooks_.journaled();
+  stats_.last_sweep_us = sweep->asked_us;
+}
+
+}  // namespace sluice::daemon

@@ -1,0 +1,105 @@
+// The import thread: raw records from the inbox, from nodes and from sluice emit become events in
+// the journal. Files go, and senders are told, only after the commit. A record whose run or outcome
+// only slurmctld knows waits for its answer (at most slurm_wait_s), and everything of the same job
+// behind it waits too, so that a job's events are journaled in order.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/base/fd.h"
+#include "common/config/config.h"
+#include "common/inbox/reader.h"
+#include "ctld/sluiced/asker.h"
+#include "ctld/sluiced/import.h"
+#include "ctld/sluiced/intake.h"
+#include "ctld/sluiced/reconcile.h"
+
+namespace sluice::daemon {
+
+class Importer : public Intake {
+ public:
+  struct Hooks {
+    std::function<void()> journaled;     // new events are in the journal
+    std::function<void()> sweep_wanted;  // a gap was seen, or slurmctld came back
+  };
+
+  Importer(std::shared_ptr<const config::Config> config, journal::Journal journal,
+           std::string cluster, Hooks hooks, Stats& stats);
+  ~Importer() override;
+  Importer(const Importer&) = delete;
+  Importer& operator=(const Importer&) = delete;
+
+  // Any thread.
+  void submit(std::vector<inbox::RawRecord> records, Committed committed) override;
+  void swept(Sweep sweep);
+  void reload(std::shared_ptr<const config::Config> config);
+
+ private:
+  struct Batch {
+    size_t left = 0;
+    Committed committed;
+  };
+  struct Item {
+    inbox::RawRecord record;
+    std::shared_ptr<Batch> batch;  // null: a file of the inbox
+    int64_t since_ms = 0;
+    uint64_t asked = 0;  // the ask it waits for
+    Answer answer;
+  };
+  struct Lane {
+    std::deque<Item> items;
+    uint64_t asked = 0;        // number of the ask that is under way, 0: none
+    int64_t ask_again_ms = 0;  // after slurmctld did not answer
+  };
+
+  void loop();
+  void wait();
+  void take_mail();
+  void take_inbox();
+  void arrived(Item item);
+  void answered(const Asker::Answers& answers);
+  void ask(uint32_t job_id, Lane* lane);
+  void give_up_waiting();
+  void release(uint32_t job_id, const Answer& answer, uint64_t up_to);
+  bool commit();
+  void reconcile();
+  void wake();
+
+  std::shared_ptr<const config::Config> config_;
+  journal::Journal journal_;
+  Hooks hooks_;
+  Stats& stats_;
+  Events events_;
+  Import import_;
+  inbox::Reader reader_;
+  bool reader_open_ = false;
+  int64_t reader_retry_ms_ = 0;
+  int64_t scanned_ms_ = 0;
+  bool more_files_ = false;
+
+  std::map<uint32_t, Lane> lanes_;
+  std::deque<Item> ready_;
+  uint64_t asks_ = 0;
+  int64_t commit_retry_ms_ = 0;
+  bool was_up_ = true;
+  std::unique_ptr<Sweep> sweep_;
+
+  std::mutex mutex_;
+  std::vector<std::pair<std::vector<inbox::RawRecord>, Committed>> mail_;
+  std::vector<Asker::Answers> mail_answers_;
+  std::unique_ptr<Sweep> mail_sweep_;
+  std::shared_ptr<const config::Config> mail_config_;
+  bool stop_ = false;
+  Fd event_;
+  std::unique_ptr<Asker> asker_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,128 @@
+// sluiced: the daemon. Reads its arguments, starts the role, and waits for signals:
+// SIGTERM and SIGINT stop it, SIGHUP reloads its configuration.
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include "common/base/clock.h"
+#include "common/base/fd.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/config/config.h"
+#include "common/slurm/jobs.h"
+#include "ctld/sluiced/controller.h"
+#include "ctld/sluiced/node.h"
+#include "ctld/sluiced/notify.h"
+#include "ctld/sluiced/reconcile.h"
+
+namespace {
+
+using namespace sluice;
+
+constexpr int kTickMs = 1000;
+constexpr int kBadConfig = 78;  // EX_CONFIG of sysexits.h: systemd does not restart on it
+
+#ifdef SLUICE_FAULT_POINTS
+// Tests move this daemon's clock by writing milliseconds into a file.
+void follow_test_clock() {
+  static const char* const path = getenv("SLUICE_CLOCK_OFFSET_FILE");
+  static int64_t at = 0;
+  if (path == nullptr) return;
+  auto bytes = file::read(path, 64);
+  int64_t ms = 0;
+  if (bytes && text::parse_int(text::trim(*bytes), 0, INT64_MAX / 2, &ms) && ms != at) {
+    clock::advance_for_tests(ms - at);
+    at = ms;
+  }
+}
+#else
+void follow_test_clock() {}
+#endif
+
+// Blocked in every thread started from here on, and read from a descriptor.
+Fd take_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, s);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+void serve(daemon::Daemon& d, int signals) {
+  daemon::notify("READY=1");
+  for (;;) {
+    pollfd p{signals, POLLIN, 0};
+    ::poll(&p, 1, kTickMs);
+    signalfd_siginfo info{};
+    if (::read(signals, &info, sizeof info) == sizeof info) {
+      if (info.ssi_signo != SIGHUP) break;
+      daemon::notify("RELOADING=1");
+      d.reload();
+      daemon::notify("READY=1");
+    }
+    follow_test_clock();
+    d.tick();
+    daemon::notify("WATCHDOG=1");
+  }
+  daemon::notify("STOPPING=1");
+  log::info("sluiced stops");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"sluiced: carries job events from Slurm's hooks to sinks"};
+  std::string path = config::kDefaultPath;
+  std::string role_name = "controller";
+  std::string slurm_conf;
+  int64_t sweep = -1;
+  app.add_option("-c,--config", path, "Configuration file")->capture_default_str();
+  app.add_option("--role", role_name, "controller or node")
+      ->check(CLI::IsMember({"controller", "node"}))
+      ->capture_default_str();
+  app.set_version_flag("--version", std::string("sluiced " SLUICE_VERSION " for Slurm ") +
+                                        slurm::header_version());
+  app.add_option("--sweep", sweep)->group("");         // the daemon's own child
+  app.add_option("--slurm-conf", slurm_conf)->group("");
+  CLI11_PARSE(app, argc, argv);
+  if (sweep >= 0) {
+    slurm::init(slurm_conf);
+    return daemon::print_sweep(sweep);
+  }
+  auto role = role_name == "node" ? config::Role::node : config::Role::controller;
+  config::Problems problems;
+  auto config = std::make_shared<const config::Config>(config::load(path, role, &problems));
+  for (const auto& p : problems)
+    p.warning ? log::warning(path + ": " + p.text()) : log::error(path + ": " + p.text());
+  if (!config::usable(problems)) return kBadConfig;
+  log::Level level = log::Level::info;
+  log::parse_level(config->log_level, &level);
+  log::set_level(level);
+  Fd signals = take_signals();
+  std::unique_ptr<daemon::Daemon> d;
+  if (role == config::Role::controller) {
+    auto started = daemon::Controller::start(config);
+    if (!started) {
+      log::error(started.error().what);
+      return EXIT_FAILURE;
+    }
+    d = std::move(*started);
+  } else {
+    auto started = daemon::Node::start(config);
+    if (!started) {
+      log::error(started.error().what);
+      return EXIT_FAILURE;
+    }
+    d = std::move(*started);
+  }
+  serve(*d, signals.get());
+  d.reset();
+  return EXIT_SUCCESS;
+}

@@ -1,0 +1,153 @@
+#include "ctld/sluiced/runs.h"
+
+#include <algorithm>
+
+#include "common/base/text.h"
+#include "common/event/job.h"
+
+namespace sluice::daemon {
+namespace {
+
+using inbox::RawRecord;
+using journal::Journal;
+using journal::Run;
+using journal::RunState;
+using slurm::JobInfo;
+
+constexpr int64_t kProvisionalSlack = 5;  // s between slurmctld's start time and its hook
+constexpr int64_t kNodeClockSlack = 300;  // s that a node's clock may be off
+
+Run from_info(const JobInfo& info) {
+  Run run;
+  run.job_id = info.job_id;
+  run.start = info.start_time;
+  run.submit = info.submit_time;
+  run.restart = info.restart_count;
+  run.uid = info.uid;
+  run.nodes = info.nodes;
+  run.user = info.user;
+  run.account = info.account;
+  run.partition = info.partition;
+  run.name = text::to_utf8(info.name);
+  run.job = event::job_from_info(info).dump();
+  run.env = event::env_from_info(info).dump();
+  return run;
+}
+
+// What the record itself says goes over what slurmctld answered: it saw this very run.
+void fill_from_record(Run* run, const RawRecord& r) {
+  auto take = [&r](std::string* to, const char* key) {
+    if (std::string v = r.get(key); !v.empty()) *to = text::to_utf8(v);
+  };
+  run->job_id = r.job_id();
+  run->uid = static_cast<uint32_t>(r.number("@uid", r.number("SLURM_JOB_UID", run->uid)));
+  take(&run->nodes, "SLURM_JOB_NODELIST");
+  take(&run->user, "SLURM_JOB_USER");
+  take(&run->account, "SLURM_JOB_ACCOUNT");
+  take(&run->partition, "SLURM_JOB_PARTITION");
+  take(&run->name, "SLURM_JOB_NAME");
+  take(&run->selection, "SPANK_EVENT_SINK");
+  if (run->job.empty()) run->job = event::job_from_record(r).dump();
+  if (r.kind == "start" || run->env.empty()) run->env = event::env_from_record(r).dump();
+}
+
+Run make(const RawRecord& r, const JobInfo* info, int64_t start, bool provisional) {
+  Run run = info != nullptr ? from_info(*info) : Run{};
+  fill_from_record(&run, r);
+  run.start = start;
+  run.provisional = provisional;
+  if (info == nullptr) run.restart = r.number("@restart", r.number("SLURM_JOB_RESTART_COUNT", 0));
+  return run;
+}
+
+bool same_nodes(const Run& run, const RawRecord& r) {
+  std::string nodes = r.get("SLURM_JOB_NODELIST");
+  return nodes.empty() || run.nodes.empty() || run.nodes == nodes;
+}
+
+// The start time in the answer, if the answer is about the run this hook saw; else 0.
+int64_t start_in_answer(const RawRecord& r, const Answer& answer) {
+  if (answer.status != Answer::Status::found) return 0;
+  const JobInfo& info = *answer.info;
+  int64_t seen = r.wall_us / 1'000'000;
+  int64_t restart = r.number("SLURM_JOB_RESTART_COUNT", 0);
+  if (slurm::pending(info) || info.start_time <= 0 || info.start_time > seen + 1) return 0;
+  if (info.restart_count != restart) return 0;
+  // A run that began in the very second of an end hook and has not ended is the next one.
+  if (r.kind == "end" && !slurm::ended(info) && info.start_time >= seen) return 0;
+  return info.start_time;
+}
+
+// A run whose start could only be guessed from its hook's time.
+const Run* provisional_near(const std::vector<Run>& runs, int64_t start, int64_t restart) {
+  auto it = std::ranges::find_if(runs, [&](const Run& run) {
+    return run.provisional && run.restart == restart &&
+           std::abs(run.start - start) <= kProvisionalSlack;
+  });
+  return it == runs.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
+Found run_of_hook(Journal& journal, const RawRecord& r, const Answer& answer) {
+  int64_t seen = r.wall_us / 1'000'000;
+  int64_t restart = r.number("SLURM_JOB_RESTART_COUNT", 0);
+  bool end = r.kind == "end";
+  int64_t in_answer = start_in_answer(r, answer);
+  int64_t start = r.number("SLURM_JOB_START_TIME", 0);  // newer Slurm says it in the hook
+  if (start <= 0) start = in_answer;
+  bool is_this = in_answer > 0 && in_answer == start;
+  const JobInfo* info = is_this ? &*answer.info : nullptr;
+  auto runs = journal.runs_of(r.job_id());
+  if (start > 0) {
+    for (const Run& run : runs)
+      if (run.start == start) return {run, false, is_this};
+    if (const Run* near = provisional_near(runs, start, restart)) return {*near, false, is_this};
+  } else if (end) {
+    // The restart count is already the next one if the job was requeued.
+    for (const Run& run : runs)
+      if (run.start > 0 && run.start <= seen + 1 && same_nodes(run, r) &&
+          (run.restart == restart || run.restart == restart - 1))
+        return {run, false, false};
+  } else {
+    for (const Run& run : runs)
+      if (run.start == seen && run.restart == restart) return {run, false, false};
+  }
+  Run run = make(r, info, start > 0 ? start : seen, start <= 0);
+  journal.add_run(&run);
+  return {run, true, is_this};
+}
+
+std::optional<Found> run_of_node(Journal& journal, const RawRecord& r, const Answer& answer) {
+  int64_t seen = r.wall_us / 1'000'000;
+  int64_t restart = r.number("@restart", -1);
+  int64_t start = r.number("@start_time", r.number("SLURM_JOB_START_TIME", 0));
+  auto runs = journal.runs_of(r.job_id());
+  for (const Run& run : runs) {
+    if (run.start <= 0) continue;
+    if (start > 0 ? run.start == start
+                  : run.start <= seen + kNodeClockSlack && (restart < 0 || run.restart == restart))
+      return Found{run, false, false};
+  }
+  if (answer.status == Answer::Status::not_asked) return std::nullopt;
+  if (answer.status == Answer::Status::found && !slurm::pending(*answer.info) &&
+      (restart < 0 || answer.info->restart_count == restart))
+    return run_of_info(journal, *answer.info);
+  // slurmctld knows no such run, or does not answer: the node's word is all there is.
+  Run run = make(r, nullptr, start > 0 ? start : seen, start <= 0);
+  journal.add_run(&run);
+  return Found{run, true, false};
+}
+
+Found run_of_info(Journal& journal, const JobInfo& info) {
+  auto runs = journal.runs_of(info.job_id);
+  for (const Run& run : runs)
+    if (run.start == info.start_time) return {run, false, true};
+  if (const Run* near = provisional_near(runs, info.start_time, info.restart_count))
+    return {*near, false, true};
+  Run run = from_info(info);
+  journal.add_run(&run);
+  return {run, true, true};
+}
+
+}  // namespace sluice::daemon

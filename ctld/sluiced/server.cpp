@@ -1,0 +1,270 @@
+#include "ctld/sluiced/server.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr size_t kMaxLine = 512U << 10;        // of a request
+constexpr size_t kMaxConnections = 256;
+constexpr size_t kMaxConnectionsPerUser = 32;  // of one that is no administrator
+constexpr size_t kMaxUnsent = 16U << 20;       // a caller that does not read is cut off
+constexpr int64_t kIdleMs = 60'000;            // a connection that asks nothing is closed
+constexpr int kTickMs = 200;
+
+Json problem(const std::string& text) {
+  Json out = Json::object();
+  out.set("error", Json::of(text));
+  return out;
+}
+
+}  // namespace
+
+struct Reply::Shared {
+  std::mutex mutex;
+  std::string out;
+  bool busy = false;  // a request is being answered
+  bool gone = false;
+  Server* server = nullptr;
+};
+
+void Reply::say(const Json& line) const {
+  std::lock_guard lock(shared_->mutex);
+  if (shared_->gone) return;
+  shared_->out += line.dump();
+  shared_->out += '\n';
+  shared_->server->wake();
+}
+
+void Reply::end() const {
+  std::lock_guard lock(shared_->mutex);
+  shared_->busy = false;
+  if (!shared_->gone) shared_->server->wake();
+}
+
+bool Reply::gone() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->gone;
+}
+
+size_t Reply::unsent() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->out.size();
+}
+
+struct Server::Connection {
+  Fd fd;
+  Caller caller;
+  std::string in;
+  bool closing = false;  // the caller has sent all it will send
+  int64_t active_ms = 0;
+  Reply reply;
+};
+
+Result<std::unique_ptr<Server>> Server::start(const std::string& path,
+                                              const std::string& admin_group, Handler handler,
+                                              std::function<void()> tick) {
+  auto s = std::unique_ptr<Server>(new Server);
+  sockaddr_un addr{};
+  addr.sun_family = AF_UNIX;
+  if (path.size() >= sizeof addr.sun_path)
+    return fail("socket " + path + ": a path may have at most " +
+                std::to_string(sizeof addr.sun_path - 1) + " bytes");
+  memcpy(addr.sun_path, path.c_str(), path.size() + 1);
+  s->listener_ = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!s->listener_) return fail_errno("socket " + path);
+  ::unlink(path.c_str());
+  if (::bind(s->listener_.get(), reinterpret_cast<sockaddr*>(&addr), sizeof addr) != 0)
+    return fail_errno("socket " + path + ": bind");
+  // Every user may connect: jobs emit. What each may ask is decided by who they are.
+  if (::chmod(path.c_str(), 0666) != 0) return fail_errno("socket " + path + ": chmod");
+  if (::listen(s->listener_.get(), 128) != 0) return fail_errno("socket " + path + ": listen");
+  s->event_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  s->path_ = path;
+  s->admin_group_ = admin_group;
+  s->handler_ = std::move(handler);
+  s->tick_ = std::move(tick);
+  s->thread_ = std::thread([raw = s.get()] { raw->loop(); });
+  return s;
+}
+
+Server::~Server() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake();
+  if (thread_.joinable()) thread_.join();
+  for (auto& c : connections_) {
+    std::lock_guard lock(c->reply.shared_->mutex);
+    c->reply.shared_->gone = true;
+  }
+  ::unlink(path_.c_str());
+}
+
+void Server::wake() {
+  uint64_t one = 1;
+  ssize_t ignored = ::write(event_.get(), &one, sizeof one);
+  (void)ignored;
+}
+
+bool Server::is_admin(uid_t uid, gid_t gid) const {
+  if (uid == 0 || uid == ::geteuid()) return true;
+  char buf[16384];
+  group gr{};
+  group* g = nullptr;
+  if (::getgrnam_r(admin_group_.c_str(), &gr, buf, sizeof buf, &g) != 0 || g == nullptr)
+    return false;
+  if (gid == g->gr_gid) return true;
+  char name_buf[4096];
+  passwd pw{};
+  passwd* p = nullptr;
+  if (::getpwuid_r(uid, &pw, name_buf, sizeof name_buf, &p) != 0 || p == nullptr) return false;
+  for (char** m = g->gr_mem; *m != nullptr; ++m)
+    if (strcmp(*m, p->pw_name) == 0) return true;
+  return false;
+}
+
+void Server::accept_all() {
+  for (;;) {
+    Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd) return;
+    ucred cred{};
+    socklen_t size = sizeof cred;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0) continue;
+    Caller caller{cred.pid, cred.uid, cred.gid, is_admin(cred.uid, cred.gid)};
+    auto same = std::ranges::count_if(
+        connections_, [&](const auto& c) { return c->caller.uid == caller.uid; });
+    if (connections_.size() >= kMaxConnections ||
+        (!caller.admin && static_cast<size_t>(same) >= kMaxConnectionsPerUser)) {
+      std::string line = problem("too many connections; try again later").dump() + "\n";
+      ssize_t ignored = ::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL);
+      (void)ignored;
+      continue;
+    }
+    auto c = std::make_unique<Connection>();
+    c->fd = std::move(fd);
+    c->caller = caller;
+    c->active_ms = clock::mono_ms();
+    c->reply.shared_ = std::make_shared<Reply::Shared>();
+    c->reply.shared_->server = this;
+    connections_.push_back(std::move(c));
+  }
+}
+
+// Reads what has come and hands over whole lines, one request at a time. False: close it.
+bool Server::serve(Connection& c) {
+  char buf[65536];
+  while (!c.closing) {
+    ssize_t n = ::recv(c.fd.get(), buf, sizeof buf, 0);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return false;
+      break;
+    }
+    if (n == 0) c.closing = true;
+    c.in.append(buf, static_cast<size_t>(n));
+    c.active_ms = clock::mono_ms();
+    if (c.in.size() > kMaxLine) {
+      c.reply.say(problem("a request may have at most " + std::to_string(kMaxLine) + " bytes"));
+      flush(c);
+      return false;
+    }
+  }
+  for (;;) {
+    {
+      std::lock_guard lock(c.reply.shared_->mutex);
+      if (c.reply.shared_->busy) return true;
+    }
+    size_t eol = c.in.find('\n');
+    if (eol == c.in.npos) break;
+    std::string line = c.in.substr(0, eol);
+    c.in.erase(0, eol + 1);
+    {
+      std::lock_guard lock(c.reply.shared_->mutex);
+      c.reply.shared_->busy = true;
+    }
+    auto request = Json::parse(line);
+    if (!request || !request->is_object())
+      c.reply.answer(problem("a request must be one JSON object a line" +
+                             (request ? std::string() : ": " + request.error().what)));
+    else
+      handler_(*request, c.caller, c.reply);
+  }
+  return !c.closing || c.reply.unsent() > 0;
+}
+
+bool Server::flush(Connection& c) {
+  std::lock_guard lock(c.reply.shared_->mutex);
+  std::string& out = c.reply.shared_->out;
+  while (!out.empty()) {
+    ssize_t n = ::send(c.fd.get(), out.data(), out.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno == EAGAIN && out.size() <= kMaxUnsent;
+    out.erase(0, static_cast<size_t>(n));
+  }
+  return true;
+}
+
+void Server::loop() {
+  int64_t ticked = 0;
+  for (;;) {
+    std::vector<pollfd> fds{{listener_.get(), POLLIN, 0}, {event_.get(), POLLIN, 0}};
+    for (auto& c : connections_) {
+      short events = c->closing ? 0 : POLLIN;
+      if (c->reply.unsent() > 0) events |= POLLOUT;
+      fds.push_back({c->fd.get(), events, 0});
+    }
+    ::poll(fds.data(), fds.size(), kTickMs);
+    {
+      std::lock_guard lock(mutex_);
+      if (stop_) return;
+    }
+    uint64_t count = 0;
+    bool woken = ::read(event_.get(), &count, sizeof count) > 0;
+    int64_t now = clock::mono_ms();
+    size_t i = 2;
+    for (auto it = connections_.begin(); it != connections_.end(); ++i) {
+      Connection& c = **it;
+      bool hung_up = i < fds.size() && (fds[i].revents & (POLLHUP | POLLERR)) != 0 &&
+                     (fds[i].revents & POLLIN) == 0;
+      bool busy = false;
+      {
+        std::lock_guard lock(c.reply.shared_->mutex);
+        busy = c.reply.shared_->busy;
+      }
+      bool idle = !busy && now - c.active_ms > kIdleMs;
+      bool keep = !hung_up && !idle && serve(c) && flush(c);
+      if (keep) {
+        ++it;
+        continue;
+      }
+      {
+        std::lock_guard lock(c.reply.shared_->mutex);
+        c.reply.shared_->gone = true;
+      }
+      it = connections_.erase(it);
+    }
+    if (fds[0].revents != 0) accept_all();
+    if (woken || now - ticked >= kTickMs) {
+      tick_();
+      ticked = now;
+    }
+  }
+}
+
+}  // namespace sluice::daemon

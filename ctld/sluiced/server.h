@@ -1,0 +1,85 @@
+// The daemon's Unix socket: one request a line, JSON, answered by one or more lines of JSON.
+// docs/formats.md has the requests. The kernel says who is calling (SO_PEERCRED); what a caller may
+// ask follows from that. One thread; no request may block it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/fd.h"
+#include "common/json/json.h"
+
+namespace sluice::daemon {
+
+struct Caller {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool admin = false;  // root, sluiced's own user, or in the admin group
+};
+
+class Server;
+
+// One request being answered. Copies share it; say() may be called from any thread, and does
+// nothing once the caller has gone.
+class Reply {
+ public:
+  void say(const Json& line) const;
+  void end() const;  // the answer is complete; the connection takes the next request
+  void answer(const Json& line) const {
+    say(line);
+    end();
+  }
+  bool gone() const;
+  size_t unsent() const;  // bytes the caller has not taken yet
+
+ private:
+  friend class Server;
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
+};
+
+class Server {
+ public:
+  using Handler = std::function<void(const Json& request, const Caller& caller, Reply reply)>;
+
+  // `handler` and `tick` (every 200 ms, and after wake()) run on the server's thread.
+  static Result<std::unique_ptr<Server>> start(const std::string& path,
+                                               const std::string& admin_group, Handler handler,
+                                               std::function<void()> tick);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  void wake();  // any thread
+
+ private:
+  struct Connection;
+  Server() = default;
+  void loop();
+  void accept_all();
+  bool serve(Connection& c);
+  bool flush(Connection& c);
+  bool is_admin(uid_t uid, gid_t gid) const;
+
+  Fd listener_;
+  Fd event_;
+  std::string path_;
+  std::string admin_group_;
+  Handler handler_;
+  std::function<void()> tick_;
+  std::list<std::unique_ptr<Connection>> connections_;
+  bool stop_ = false;
+  std::mutex mutex_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,88 @@
+#include "ctld/sluiced/sweeper.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "common/base/log.h"
+#include "common/slurm/jobs.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr int64_t kShortestMs = 2'000;    // between two sweeps, however much is wanted
+constexpr int64_t kLongestMs = 300'000;
+constexpr int64_t kAgainMs = 5'000;       // after one that failed
+
+}  // namespace
+
+Sweeper::Sweeper(std::string slurm_conf, int64_t interval_s, std::function<void(Sweep)> swept,
+                 Stats& stats)
+    : slurm_conf_(std::move(slurm_conf)),
+      interval_s_(interval_s),
+      swept_(std::move(swept)),
+      stats_(stats),
+      thread_([this] { loop(); }) {}
+
+Sweeper::~Sweeper() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Sweeper::want() {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = true;
+  }
+  wake_.notify_one();
+}
+
+int64_t Sweeper::interval_ms() {
+  int64_t age_ms = int64_t{slurm::facts().min_job_age} * 1000;
+  int64_t every = interval_s_ > 0 ? interval_s_ * 1000 : age_ms / 3;
+  if (age_ms > 0 && every * 2 > age_ms)
+    log::once(log::Level::warning, "sweep-rare",
+              "sweeps every " + std::to_string(every / 1000) + " s are too rare for MinJobAge=" +
+                  std::to_string(age_ms / 1000) +
+                  ": slurmctld may forget an ended job between two of them");
+  return std::clamp(every == 0 ? kLongestMs / 3 : every, kShortestMs, kLongestMs);
+}
+
+void Sweeper::loop() {
+  for (;;) {
+    {
+      std::lock_guard lock(mutex_);
+      if (stop_) return;
+      wanted_ = false;
+    }
+    bool good = sweep();
+    int64_t every = good ? interval_ms() : kAgainMs;
+    std::unique_lock lock(mutex_);
+    // Not two in a row, however often a sweep is wanted: each locks slurmctld for a moment.
+    wake_.wait_for(lock, std::chrono::milliseconds(kShortestMs), [this] { return stop_; });
+    wake_.wait_for(lock, std::chrono::milliseconds(every - kShortestMs),
+                   [this] { return stop_ || wanted_; });
+    if (wanted_) stamp_ = 0;  // somebody missed something: an unchanged answer would not help
+  }
+}
+
+bool Sweeper::sweep() {
+  auto result = run_sweep(slurm_conf_, &stamp_);
+  if (!result) {
+    ++stats_.sweep_failures;
+    stats_.slurm_up = false;
+    log::once(log::Level::warning, "sweep",
+              "cannot reconcile: " + result.error().what + "; tried again every 5 s");
+    return false;
+  }
+  ++stats_.sweeps;
+  stats_.slurm_up = true;
+  log::clear("sweep", "reconciling works again");
+  swept_(std::move(*result));
+  return true;
+}
+
+}  // namespace sluice::daemon

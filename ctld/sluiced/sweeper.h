@@ -1,0 +1,44 @@
+// Decides when to sweep, and does it on a thread of its own: at start, at least twice in MinJobAge
+// (after which slurmctld forgets an ended job), after a gap, and when slurmctld answers again.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "ctld/sluiced/reconcile.h"
+#include "ctld/sluiced/stats.h"
+
+namespace sluice::daemon {
+
+class Sweeper {
+ public:
+  // `interval_s` 0: a third of MinJobAge.
+  Sweeper(std::string slurm_conf, int64_t interval_s, std::function<void(Sweep)> swept,
+          Stats& stats);
+  ~Sweeper();
+  Sweeper(const Sweeper&) = delete;
+  Sweeper& operator=(const Sweeper&) = delete;
+
+  void want();  // soon; any thread
+
+ private:
+  void loop();
+  bool sweep();
+  int64_t interval_ms();
+
+  std::string slurm_conf_;
+  int64_t interval_s_;
+  std::function<void(Sweep)> swept_;
+  Stats& stats_;
+  int64_t stamp_ = 0;
+  bool wanted_ = true;
+  bool stop_ = false;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::daemon

@@ -1,0 +1,30 @@
+"""The command line and environment of each daemon: one place to change how one is started."""
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def environment(layout, **more):
+    return {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root",
+            "SLURM_CONF": str(layout.slurm_conf), **{k: str(v) for k, v in more.items()}}
+
+
+def munged(layout):
+    return ["/usr/sbin/munged", "--foreground", "--force",
+            f"--key-file={layout.munge_key}", f"--socket={layout.munge_socket}",
+            f"--pid-file={layout.dir}/munge/munged.pid", f"--seed-file={layout.dir}/munge/seed",
+            f"--log-file={layout.log}/munged.log"]
+
+
+def slurmctld(layout, binary, index=0):
+    # In the foreground, so that its end is seen.
+    return [binary, "-D", "-f", str(layout.controller_conf(index))]
+
+
+def slurmd(layout, node):
+    return ["/usr/sbin/slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf)]
+
+
+def sluiced(layout, config_path, node=None):
+    """The controller's sluiced, or a node's where `node` is given."""
+    role = ["--role", "node"] if node else []
+    return [f"{layout.build}/ctld/sluiced/sluiced", *role, "--config", str(config_path)]
