@@ -47,9 +47,12 @@ bool Journal::add_event(const NewEvent& e, const std::vector<std::string>& sinks
       .run();
   if (db_.changes() == 0) return false;
   *seq = db_.last_insert();
-  for (const auto& sink : sinks)
-    db_.query("INSERT OR IGNORE INTO queue(sink, seq) VALUES(?,?)").bind(sink).bind(*seq).run();
+  for (const auto& sink : sinks) queue_event(sink, *seq);
   return true;
+}
+
+void Journal::queue_event(const std::string& sink, int64_t seq) {
+  db_.query("INSERT OR IGNORE INTO queue(sink, seq) VALUES(?,?)").bind(sink).bind(seq).run();
 }
 
 void Journal::add_dead(const std::string& sink, int64_t seq, const std::string& reason,

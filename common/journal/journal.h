@@ -27,6 +27,7 @@ struct Run {
   int64_t submit = 0;       // seconds; part of the identity where start is 0
   int64_t restart = 0;
   uint32_t uid = 0;
+  uint32_t het = 0;       // id of the heterogeneous job this is a component of, else 0
   RunState state = RunState::open;
   std::string nodes, user, account, partition, name;
   std::string selection;  // the job's own --event-sink, as it came
@@ -79,13 +80,18 @@ class Journal {
   // Runs.
   std::optional<Run> run_at(uint32_t job_id, int64_t start);
   std::vector<Run> runs_of(uint32_t job_id);  // newest first
+  // The other components of the same start of a heterogeneous job.
+  std::vector<Run> het_siblings(const Run& run);
   std::vector<Run> open_runs(int64_t after_row, size_t limit);
-  bool cancelled_known(uint32_t job_id, int64_t submit);
+  // A job cancelled while pending, known by its submit time or, where slurmctld did not say that
+  // (provisional), by the time of its cancel.
+  bool cancelled_known(uint32_t job_id, int64_t submit, int64_t cancelled);
   void add_run(Run* run);
   void save_run(const Run& run);
 
   // Events. False if an event of this id is there already: nothing is changed then.
   bool add_event(const NewEvent& event, const std::vector<std::string>& sinks, int64_t* seq);
+  void queue_event(const std::string& sink, int64_t seq);
   void add_dead(const std::string& sink, int64_t seq, const std::string& reason, int64_t attempts);
   bool has_event(const std::string& id);
   std::vector<TailEvent> events(const EventFilter& filter);

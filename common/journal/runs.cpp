@@ -7,7 +7,7 @@ namespace {
 
 #define RUN_COLUMNS                                                                        \
   "row, job_id, start, provisional, submit, restart, uid, state, nodes, user, account, "  \
-  "partition, name, selection, job, env, seen_us"
+  "partition, name, selection, job, env, seen_us, het"
 
 Run read(const Query& q) {
   Run r;
@@ -28,6 +28,7 @@ Run read(const Query& q) {
   r.job = q.text(14);
   r.env = q.text(15);
   r.seen_us = q.integer(16);
+  r.het = static_cast<uint32_t>(q.integer(17));
   return r;
 }
 
@@ -35,7 +36,7 @@ void bind(Query& q, const Run& r) {
   q.bind(int64_t{r.job_id}).bind(r.start).bind(r.provisional ? 1 : 0).bind(r.submit);
   q.bind(r.restart).bind(int64_t{r.uid}).bind(static_cast<int64_t>(r.state)).bind(r.nodes);
   q.bind(r.user).bind(r.account).bind(r.partition).bind(r.name).bind(r.selection);
-  q.bind(r.job).bind(r.env).bind(r.seen_us);
+  q.bind(r.job).bind(r.env).bind(r.seen_us).bind(int64_t{r.het});
 }
 
 }  // namespace
@@ -55,6 +56,18 @@ std::vector<Run> Journal::runs_of(uint32_t job_id) {
   return out;
 }
 
+std::vector<Run> Journal::het_siblings(const Run& run) {
+  std::vector<Run> out;
+  if (run.het == 0) return out;
+  // Components start within seconds; a requeue of the whole job starts much later.
+  auto q = db_.query("SELECT " RUN_COLUMNS
+                     " FROM runs WHERE het = ? AND het <> 0 AND job_id <> ? "
+                     "AND restart = ? AND abs(start - ?) <= 60 LIMIT 256");
+  q.bind(int64_t{run.het}).bind(int64_t{run.job_id}).bind(run.restart).bind(run.start);
+  while (q.row()) out.push_back(read(q));
+  return out;
+}
+
 std::vector<Run> Journal::open_runs(int64_t after_row, size_t limit) {
   auto q = db_.query("SELECT " RUN_COLUMNS
                      " FROM runs WHERE state = 0 AND row > ? ORDER BY row LIMIT ?");
@@ -64,17 +77,19 @@ std::vector<Run> Journal::open_runs(int64_t after_row, size_t limit) {
   return out;
 }
 
-bool Journal::cancelled_known(uint32_t job_id, int64_t submit) {
-  auto q = db_.query("SELECT 1 FROM runs WHERE job_id = ? AND start = 0 AND submit = ?");
-  return q.bind(int64_t{job_id}).bind(submit).row();
+bool Journal::cancelled_known(uint32_t job_id, int64_t submit, int64_t cancelled) {
+  auto q = db_.query(
+      "SELECT 1 FROM runs WHERE job_id = ? AND start = 0 "
+      "AND (submit = ? OR (provisional AND abs(submit - ?) <= 5))");
+  return q.bind(int64_t{job_id}).bind(submit).bind(cancelled).row();
 }
 
 void Journal::add_run(Run* run) {
   if (run->seen_us == 0) run->seen_us = clock::wall_us();
   auto q = db_.query(
       "INSERT INTO runs(job_id, start, provisional, submit, restart, uid, state, nodes, user, "
-      "account, partition, name, selection, job, env, seen_us) "
-      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+      "account, partition, name, selection, job, env, seen_us, het) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   bind(q, *run);
   q.run();
   run->row = db_.last_insert();
@@ -83,7 +98,7 @@ void Journal::add_run(Run* run) {
 void Journal::save_run(const Run& run) {
   auto q = db_.query(
       "UPDATE runs SET job_id=?, start=?, provisional=?, submit=?, restart=?, uid=?, state=?, "
-      "nodes=?, user=?, account=?, partition=?, name=?, selection=?, job=?, env=?, seen_us=? "
+      "nodes=?, user=?, account=?, partition=?, name=?, selection=?, job=?, env=?, seen_us=?, het=? "
       "WHERE row=?");
   bind(q, run);
   q.bind(run.row).run();

@@ -11,7 +11,8 @@ std::string_view without_blanks(std::string_view s) {
   return s;
 }
 
-// Past the string that starts at `at` (its opening quote). By memchr, as most of an event is strings.
+// Past the string that starts at `at` (its opening quote). By memchr, as most of an event is
+// strings.
 size_t string_end(std::string_view s, size_t at) {
   for (size_t from = at + 1;;) {
     size_t quote = s.find('"', from);

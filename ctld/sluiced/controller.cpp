@@ -53,6 +53,7 @@ Result<std::unique_ptr<Controller>> Controller::start(
     self->courier_->journaled();
     if (self->server_) self->server_->wake();
   };
+  hooks.requeued = [self] { self->courier_->requeued(); };
   hooks.sweep_wanted = [self] {
     if (self->sweeper_) self->sweeper_->want();
   };

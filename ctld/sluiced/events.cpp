@@ -1,5 +1,7 @@
 #include "ctld/sluiced/events.h"
 
+#include <algorithm>
+
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/event/job.h"
@@ -18,6 +20,14 @@ bool failed(const Json& job) {
 Json parse_or_null(const std::string& text) {
   auto json = Json::parse(text);
   return json ? *json : Json();
+}
+
+std::vector<std::string> selections(const std::vector<journal::Run>& siblings,
+                                    const journal::Run* run) {
+  std::vector<std::string> out;
+  if (run != nullptr) out.push_back(run->selection);
+  for (const auto& s : siblings) out.push_back(s.selection);
+  return out;
 }
 
 std::string step_suffix(const std::string& part) {
@@ -68,7 +78,10 @@ bool Events::add(const Draft& d, const journal::Run* run) {
   body.set("data", data);
   e.body = body.dump();
 
-  Routed routed = router_->route(body, run, event::selection_bits(e.type, failed(job)));
+  std::vector<journal::Run> siblings;
+  if (run != nullptr) siblings = journal_.het_siblings(*run);
+  Routed routed = router_->route(body, run, selections(siblings, run),
+                                 event::selection_bits(e.type, failed(job)));
   int64_t seq = 0;
   if (!journal_.add_event(e, routed.sinks, &seq)) {
     ++stats_.repeats;
@@ -78,6 +91,28 @@ bool Events::add(const Draft& d, const journal::Run* run) {
   if (d.reconciled) ++stats_.reconciled;
   if (!routed.refused.empty() && run != nullptr) refuse(routed.refused, seq, *run);
   return true;
+}
+
+void Events::share_selection(const journal::Run& run) {
+  if (run.het == 0 || run.selection.empty()) return;
+  for (const auto& sibling : journal_.het_siblings(run)) {
+    if (sibling.selection == run.selection) continue;
+    journal::EventFilter filter;
+    filter.job_id = sibling.job_id;
+    filter.since_us = sibling.start * 1'000'000;
+    for (const auto& row : journal_.events(filter)) {
+      auto body = Json::parse(row.event.body);
+      if (!body) continue;
+      uint32_t bits = event::selection_bits(row.event.type, failed(body->get("data").get("job")));
+      Routed before = router_->route(*body, &sibling, {sibling.selection}, bits);
+      Routed with = router_->route(*body, &sibling, {sibling.selection, run.selection}, bits);
+      for (const auto& sink : with.sinks)
+        if (std::ranges::find(before.sinks, sink) == before.sinks.end()) {
+          journal_.queue_event(sink, row.event.seq);
+          took_back_ = true;
+        }
+    }
+  }
 }
 
 // The user's wish is not silently dropped: the event lies among the dead letters with the reason,

@@ -36,6 +36,13 @@ class Events {
   // Adds the event unless it is there already. `run` may be null for sluice.* events.
   bool add(const Draft& draft, const journal::Run* run);
 
+  // A component of a heterogeneous job came with sinks of its own: what its siblings have told so
+  // far goes there as well.
+  void share_selection(const journal::Run& run);
+
+  // True once after older events were queued: the courier has to look back.
+  bool took_back() { return std::exchange(took_back_, false); }
+
   // The id that add() would use.
   std::string id(const Draft& draft, const journal::Run* run) const;
 
@@ -46,6 +53,7 @@ class Events {
   std::string cluster_;
   Stats& stats_;
   std::unique_ptr<Router> router_;
+  bool took_back_ = false;
 };
 
 }  // namespace sluice::daemon

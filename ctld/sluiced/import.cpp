@@ -91,7 +91,7 @@ void Import::start(const RawRecord& r, const Answer& answer) {
   run.job = d.job.dump();
   run.env = d.env.dump();
   journal_.save_run(run);
-  events_.add(d, &run);
+  if (events_.add(d, &run)) events_.share_selection(run);
 }
 
 void Import::end(const RawRecord& r, const Answer& answer) {
@@ -172,6 +172,7 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
     run.partition = text::to_utf8(r->get("SLURM_JOB_PARTITION"));
     run.uid = static_cast<uint32_t>(r->number("SLURM_JOB_UID", 0));
     run.submit = r->wall_us / 1'000'000;  // unless Slurm says better below
+    run.provisional = info == nullptr;
     d.time_us = r->wall_us;
     d.job = event::job_from_record(*r);
     d.env = event::env_from_record(*r);
@@ -189,7 +190,8 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
       d.env = event::env_from_info(*info);
     }
   }
-  if (journal_.cancelled_known(run.job_id, run.submit)) {
+  int64_t when = info != nullptr ? info->end_time : run.submit;
+  if (journal_.cancelled_known(run.job_id, run.submit, when)) {
     ++stats_.repeats;
     return;
   }

@@ -279,6 +279,7 @@ bool Importer::commit() {
   log::clear("journal", "the journal can be written again");
   fault::point("import.committed");
   hooks_.journaled();
+  if (events_.took_back()) hooks_.requeued();
   for (size_t i = 0; i < n; ++i) {
     Item item = std::move(ready_.front());
     ready_.pop_front();

@@ -1,7 +1,9 @@
 // sluiced: the daemon. Reads its arguments, starts the role, and waits for signals:
 // SIGTERM and SIGINT stop it, SIGHUP reloads its configuration.
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -55,6 +57,18 @@ Fd take_signals() {
   return Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+// Two sluiced on one inbox would each forget what the other has taken.
+Result<Fd> only_one(const std::string& socket) {
+  std::string path = socket + ".lock";
+  if (auto made = file::make_dirs(path.substr(0, path.rfind('/'))); !made)
+    return std::unexpected(made.error());
+  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return fail_errno("cannot open " + path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+    return fail(path + " is held: another sluiced serves " + socket);
+  return fd;
+}
+
 void serve(daemon::Daemon& d, int signals) {
   daemon::notify("READY=1");
   for (;;) {
@@ -105,6 +119,11 @@ int main(int argc, char** argv) {
   log::Level level = log::Level::info;
   log::parse_level(config->log_level, &level);
   log::set_level(level);
+  auto lock = only_one(config->socket);
+  if (!lock) {
+    log::error(lock.error().what);
+    return EXIT_FAILURE;
+  }
   Fd signals = take_signals();
   std::unique_ptr<daemon::Daemon> d;
   if (role == config::Role::controller) {

@@ -43,7 +43,8 @@ void reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
     by_id[job.job_id] = &job;
     if (busy(job.job_id)) continue;
     if (cancelled_while_pending(job)) {
-      if (!journal.cancelled_known(job.job_id, job.submit_time)) import.cancelled(&job, nullptr);
+      if (!journal.cancelled_known(job.job_id, job.submit_time, job.end_time))
+        import.cancelled(&job, nullptr);
       continue;
     }
     if (!started(job)) continue;

@@ -73,28 +73,34 @@ std::string Router::refusal(const config::SinkConfig& sink, const journal::Run& 
   return {};
 }
 
-Routed Router::route(const Json& event, const journal::Run* run, uint32_t bits) const {
-  Routed out;
+void Router::by_selection(const std::string& text, const journal::Run& run, uint32_t bits,
+                          Routed* out) const {
   Selection selection{};
   char why[256] = {};
-  if (run != nullptr && !run->selection.empty() && bits != 0) {
-    if (!parse_selection(run->selection.c_str(), &selection, why, sizeof why))
-      out.refused.push_back({"", std::string("--event-sink: ") + why});
-    for (size_t i = 0; i < selection.count; ++i) {
-      const auto& wanted = selection.sinks[i];
-      if ((wanted.events & bits) == 0) continue;
-      auto sink = config_->sinks.find(wanted.name);
-      std::string no = sink == config_->sinks.end()
-                           ? "no sink is named " + std::string(wanted.name)
-                           : refusal(sink->second, *run);
-      if (no.empty())
-        add(&out.sinks, wanted.name);
-      else
-        out.refused.push_back({wanted.name, no});
-    }
+  if (!parse_selection(text.c_str(), &selection, why, sizeof why))
+    out->refused.push_back({"", std::string("--event-sink: ") + why});
+  for (size_t i = 0; i < selection.count; ++i) {
+    const auto& wanted = selection.sinks[i];
+    if ((wanted.events & bits) == 0) continue;
+    auto sink = config_->sinks.find(wanted.name);
+    std::string no = sink == config_->sinks.end() ? "no sink is named " + std::string(wanted.name)
+                                                  : refusal(sink->second, run);
+    if (no.empty())
+      add(&out->sinks, wanted.name);
+    else
+      out->refused.push_back({wanted.name, no});
   }
+}
+
+Routed Router::route(const Json& event, const journal::Run* run,
+                     const std::vector<std::string>& selections, uint32_t bits) const {
+  Routed out;
   if (run != nullptr && bits != 0) {
+    for (const auto& text : selections)
+      if (!text.empty()) by_selection(text, *run, bits, &out);
     auto it = config_->partitions.find(run->partition);
+    Selection selection{};
+    char why[256] = {};
     if (it != config_->partitions.end() &&
         parse_selection(it->second.c_str(), &selection, why, sizeof why))
       for (size_t i = 0; i < selection.count; ++i)

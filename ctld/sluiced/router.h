@@ -27,11 +27,15 @@ class Router {
  public:
   explicit Router(std::shared_ptr<const config::Config> config) : config_(std::move(config)) {}
 
-  // `event` is the whole CloudEvent; `run` the run it belongs to, or null; `bits` its selection
-  // bits (event::selection_bits).
-  Routed route(const Json& event, const journal::Run* run, uint32_t bits) const;
+  // `event` is the whole CloudEvent; `run` the run it belongs to, or null; `selections` the
+  // --event-sink of the job and of its heterogeneous siblings; `bits` the event's selection bits
+  // (event::selection_bits).
+  Routed route(const Json& event, const journal::Run* run,
+               const std::vector<std::string>& selections, uint32_t bits) const;
 
  private:
+  void by_selection(const std::string& text, const journal::Run& run, uint32_t bits,
+                    Routed* out) const;
   std::string refusal(const config::SinkConfig& sink, const journal::Run& run) const;
   std::shared_ptr<const config::Config> config_;
 };

@@ -24,6 +24,7 @@ Run from_info(const JobInfo& info) {
   run.submit = info.submit_time;
   run.restart = info.restart_count;
   run.uid = info.uid;
+  run.het = info.het_job_id;
   run.nodes = info.nodes;
   run.user = info.user;
   run.account = info.account;
@@ -41,6 +42,7 @@ void fill_from_record(Run* run, const RawRecord& r) {
   };
   run->job_id = r.job_id();
   run->uid = static_cast<uint32_t>(r.number("@uid", r.number("SLURM_JOB_UID", run->uid)));
+  run->het = static_cast<uint32_t>(r.number("@het_job_id", r.number("SLURM_HET_JOB_ID", run->het)));
   take(&run->nodes, "SLURM_JOB_NODELIST");
   take(&run->user, "SLURM_JOB_USER");
   take(&run->account, "SLURM_JOB_ACCOUNT");
@@ -60,9 +62,13 @@ Run make(const RawRecord& r, const JobInfo* info, int64_t start, bool provisiona
   return run;
 }
 
-bool same_nodes(const Run& run, const RawRecord& r) {
-  std::string nodes = r.get("SLURM_JOB_NODELIST");
-  return nodes.empty() || run.nodes.empty() || run.nodes == nodes;
+// Could the hook have seen this run? Ids are reused, so what is known of both must agree.
+bool same_job(const Run& run, const RawRecord& r) {
+  auto agree = [](const std::string& known, const std::string& seen) {
+    return known.empty() || seen.empty() || known == text::to_utf8(seen);
+  };
+  return agree(run.nodes, r.get("SLURM_JOB_NODELIST")) &&
+         agree(run.user, r.get("SLURM_JOB_USER")) && agree(run.name, r.get("SLURM_JOB_NAME"));
 }
 
 // The start time in the answer, if the answer is about the run this hook saw; else 0.
@@ -106,7 +112,7 @@ Found run_of_hook(Journal& journal, const RawRecord& r, const Answer& answer) {
   } else if (end) {
     // The restart count is already the next one if the job was requeued.
     for (const Run& run : runs)
-      if (run.start > 0 && run.start <= seen + 1 && same_nodes(run, r) &&
+      if (run.start > 0 && run.start <= seen + 1 && same_job(run, r) &&
           (run.restart == restart || run.restart == restart - 1))
         return {run, false, false};
   } else {

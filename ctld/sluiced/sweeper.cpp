@@ -1,7 +1,10 @@
 #include "ctld/sluiced/sweeper.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "common/base/log.h"
 #include "common/slurm/jobs.h"
@@ -12,6 +15,7 @@ namespace {
 constexpr int64_t kShortestMs = 2'000;    // between two sweeps, however much is wanted
 constexpr int64_t kLongestMs = 300'000;
 constexpr int64_t kAgainMs = 5'000;       // after one that failed
+constexpr int64_t kStandByMs = 5'000;     // between two looks whether this host took over
 
 }  // namespace
 
@@ -58,8 +62,10 @@ void Sweeper::loop() {
       if (stop_) return;
       wanted_ = false;
     }
-    bool good = sweep();
-    int64_t every = good ? interval_ms() : kAgainMs;
+    bool charged = in_charge();
+    if (!charged) stamp_ = 0;
+    bool good = !charged || sweep();
+    int64_t every = !charged ? kStandByMs : good ? interval_ms() : kAgainMs;
     std::unique_lock lock(mutex_);
     // Not two in a row, however often a sweep is wanted: each locks slurmctld for a moment.
     wake_.wait_for(lock, std::chrono::milliseconds(kShortestMs), [this] { return stop_; });
@@ -67,6 +73,21 @@ void Sweeper::loop() {
                    [this] { return stop_ || wanted_; });
     if (wanted_) stamp_ = 0;  // somebody missed something: an unchanged answer would not help
   }
+}
+
+// With one controller there is nobody else. A host that is none of the controllers (slurm.conf may
+// name addresses only) sweeps as well: a repeat is recognised, a gap is not.
+bool Sweeper::in_charge() {
+  auto controllers = slurm::facts().controllers;
+  if (controllers.size() < 2) return true;
+  char host[256] = {};
+  if (::gethostname(host, sizeof host - 1) != 0) return true;
+  std::string name(host, strcspn(host, "."));
+  auto mine = std::ranges::find_if(controllers, [&name](const std::string& c) {
+    return c.substr(0, c.find('.')) == name;
+  });
+  if (mine == controllers.end()) return true;
+  return slurm::controller_answers(static_cast<size_t>(mine - controllers.begin()));
 }
 
 bool Sweeper::sweep() {

@@ -1,5 +1,6 @@
 // Decides when to sweep, and does it on a thread of its own: at start, at least twice in MinJobAge
 // (after which slurmctld forgets an ended job), after a gap, and when slurmctld answers again.
+// Beside a backup slurmctld that stands by nothing is swept: the other host's sluiced does it.
 #pragma once
 
 #include <condition_variable>
@@ -27,6 +28,7 @@ class Sweeper {
  private:
   void loop();
   bool sweep();
+  bool in_charge();
   int64_t interval_ms();
 
   std::string slurm_conf_;

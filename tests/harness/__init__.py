@@ -12,10 +12,13 @@ if _SCRIPTS not in sys.path:
 
 from cluster import CloudNodes, ClusterConfig, CommandFailed, wait_until  # noqa: E402
 
+from .accounting import accounted, ask_sluiced, settle, socket_of  # noqa: E402
+from .contract import Contract, assert_contract, known_jobs  # noqa: E402
 from .events import eventually, events_of  # noqa: E402
 from .moto import Moto  # noqa: E402
 from .receiver import Receiver  # noqa: E402
 from .sluice_cluster import SluiceCluster  # noqa: E402
 
-__all__ = ["CloudNodes", "ClusterConfig", "CommandFailed", "Moto", "Receiver", "SluiceCluster",
-           "eventually", "events_of", "wait_until"]
+__all__ = ["CloudNodes", "ClusterConfig", "CommandFailed", "Contract", "Moto", "Receiver",
+           "SluiceCluster", "accounted", "ask_sluiced", "assert_contract", "eventually",
+           "events_of", "known_jobs", "settle", "socket_of", "wait_until"]

@@ -20,6 +20,7 @@ class SluiceCluster(Cluster):
     def __init__(self, sluice=None, env=None, config=None, folder=None, **settings):
         if config is None:
             settings.setdefault("build", os.environ.get("SLUICE_BUILD", ClusterConfig().build))
+            settings.setdefault("root", os.environ.get("SLUICE_ROOT"))
             config = ClusterConfig(**settings)
         super().__init__(config, folder)
         self.sluice, self.sluiced_env = sluice, env

@@ -127,7 +127,8 @@ TEST(EventBridgeEntry, OtherEventsAndGarbage) {
 }
 
 TEST(RawJson, FindsMembersInText) {
-  std::string_view text = R"( { "a" : "x\"}" , "b":{"c":[1,{"d":"]"}],"e":null} ,"f":-1.5e3,"g":[]} )";
+  std::string_view text =
+      R"( { "a" : "x\"}" , "b":{"c":[1,{"d":"]"}],"e":null} ,"f":-1.5e3,"g":[]} )";
   EXPECT_EQ(raw_member(text, "a"), R"("x\"}")");
   EXPECT_EQ(raw_member(text, "b"), R"({"c":[1,{"d":"]"}],"e":null})");
   EXPECT_EQ(raw_member(text, "f"), "-1.5e3");

@@ -1,0 +1,71 @@
+"""The jobs of the demonstration, each with the command a user types and what is to come of it."""
+
+import time
+
+from cluster import wait_until
+
+from .arrivals import HEADER
+
+USER = "alice"
+RAN = ("slurm.job.start", "slurm.job.launch", "slurm.job.exit", "slurm.job.end")
+
+
+def submit_all(cluster, arrivals):
+    """Runs the jobs one after the other; returns the set of (subject, type) to come."""
+    jobs = Jobs(cluster, arrivals)
+    cluster.layout.home(USER).joinpath("ok.sh").write_text("#!/bin/sh\necho done\n")
+    print("A mistake is refused while the user looks on:")
+    jobs.sbatch("--event-sink=hok ok.sh")
+    print(f"\nA job that succeeds:\n{HEADER}")
+    jobs.ran(jobs.sbatch("--event-sink=hook,log ok.sh"))
+    print("\nOne that exits 3:")
+    jobs.ran(jobs.sbatch("--event-sink=hook,log --wrap 'exit 3'"))
+    print("\nOne cancelled while it runs:")
+    job = jobs.sbatch("--event-sink=hook,log --wrap 'sleep 600'")
+    jobs.wait([(f"job/{job}", "slurm.job.launch")])
+    jobs.type(f"scancel {job}")
+    jobs.ran(job)
+    print("\nOne cancelled while it is pending:")
+    job = jobs.sbatch("--event-sink=hook,log --hold ok.sh")
+    jobs.type(f"scancel {job}")
+    jobs.expect([(f"job/{job}", "slurm.job.cancelled")])
+    print("\nAn array of three:")
+    job = jobs.sbatch("--event-sink=hook,log --array=0-2 ok.sh")
+    jobs.expect([(f"job/{job}_{task}", type) for task in range(3) for type in RAN])
+    print()
+    return jobs.expected
+
+
+class Jobs:
+    def __init__(self, cluster, arrivals):
+        self.cluster, self.arrivals = cluster, arrivals
+        self.expected = set()
+
+    def type(self, line):
+        """Runs a command line as the user would, and shows both."""
+        print(f"  $ {line}", flush=True)
+        done = self.cluster.run(["sh", "-c", line], user=USER, check=False)
+        for said in (done.stdout + done.stderr).splitlines():
+            print(f"  {said}", flush=True)
+        return done
+
+    def sbatch(self, arguments):
+        done = self.type(f"sbatch {arguments}")
+        return int(done.stdout.split()[-1]) if done.returncode == 0 else None
+
+    def ran(self, job):
+        self.expect([(f"job/{job}", type) for type in RAN])
+
+    def expect(self, events):
+        self.expected |= set(events)
+        self.wait(events)
+
+    def wait(self, events):
+        """Until both sinks have them; what is missing is told in the end."""
+        def come():
+            return all(self.arrivals.count(*e) == len(self.arrivals.seen) for e in events)
+        try:
+            wait_until(come, 20, "events", every=0.01)
+        except TimeoutError:
+            print("  … not all within 20 s")
+        time.sleep(0.05)  # what should not come would come about now
