@@ -12,10 +12,10 @@ namespace sluice::spank {
 namespace {
 
 constexpr const char* kAllowed =
-    "inbox=PATH, sinks=PATH, jobs=sink|all, steps=off|sink|all, start_sluiced=PATH";
+    "inbox=PATH, sinks=PATH, socket=PATH, jobs=sink|all, steps=off|sink|all, start_sluiced=PATH";
 
-constinit Arguments current = {"/run/sluice/inbox", "/run/sluice/sinks", "", Which::kWithSink,
-                               Which::kNone};
+constinit Arguments current = {
+    "/run/sluice/inbox", "/run/sluice/sinks", "", "", Which::kWithSink, Which::kNone};
 
 bool path(const char* value, char* out) {
   char expanded[kMaxPath + 1];
@@ -51,6 +51,7 @@ const char* set(const char* argument) {
   };
   if (key("inbox")) return path(value, current.inbox) ? nullptr : kBadPath;
   if (key("sinks")) return path(value, current.sinks) ? nullptr : kBadPath;
+  if (key("socket")) return path(value, current.socket) ? nullptr : kBadPath;
   if (key("start_sluiced")) return path(value, current.start_sluiced) ? nullptr : kBadPath;
   if (key("jobs")) return which(value, false, &current.jobs) ? nullptr : "must be sink or all";
   if (key("steps"))

@@ -3,6 +3,8 @@
 //   inbox=PATH          where a node's records go; %n is the node's name, %h the short host name,
 //                       %% a percent sign             [/run/sluice/inbox]
 //   sinks=PATH          the list of sinks that users may name         [/run/sluice/sinks]
+//   socket=PATH         where the node's sluiced listens, for tasks' SLUICE_SOCKET; %n and %h as
+//                       for inbox            [SLUICE_SOCKET stays as it is]
 //   jobs=sink|all       whose launch and exit the node reports        [sink]
 //   steps=off|sink|all  whose steps' start and end the node reports   [off]
 //   start_sluiced=PATH  slurmd starts this program as the node's sluiced   [nothing is started]
@@ -19,6 +21,7 @@ constexpr size_t kMaxPath = 180;  // what inbox::Writer takes
 struct Arguments {
   char inbox[kMaxPath + 1];  // not expanded
   char sinks[kMaxPath + 1];
+  char socket[kMaxPath + 1];  // not expanded, empty: tasks are told of none
   char start_sluiced[kMaxPath + 1];
   Which jobs;
   Which steps;

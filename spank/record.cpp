@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "common/event/selection.h"
 #include "spank/arguments.h"
+#include "spank/option.h"
 
 namespace sluice::spank {
 namespace {
@@ -56,6 +58,12 @@ void describe(spank_t sp, uint32_t step, inbox::Record* record) {
   snprintf(node, sizeof node, "@node=%s", node_name());
   record->add(node);
   item(sp, S_JOB_NODEID, "node_id", kNoVal, record);
+  // Should slurmctld's record of the start be lost, this one still names the sinks.
+  static char selection[kMaxSelectionBytes + 16];
+  if (option_value() != nullptr) {
+    snprintf(selection, sizeof selection, "@selection=%s", option_value());
+    record->add(selection);
+  }
   item(sp, S_SLURM_RESTART_COUNT, "restart", kNoVal, record);
   size_t before = record->count();
   // Of a job that is no array, newer and older Slurms say 0 or the job's own id.

@@ -59,6 +59,14 @@ void hand_to_steps(spank_t sp) {
   spank_setenv(sp, kJobVariable, text, 1);
 }
 
+// Where this node's sluiced listens. Set over what was inherited: the environment is that of the
+// host where the job was submitted.
+void tell_socket(spank_t sp) {
+  char path[kMaxPath + 1];
+  if (arguments().socket[0] != '\0' && expand_path(arguments().socket, path, sizeof path))
+    spank_setenv(sp, "SLUICE_SOCKET", path, 1);
+}
+
 uint32_t events_of_step(spank_t sp) {
   if (option_value() != nullptr) return option_selection().events;
   char text[kMaxSelectionBytes + 16];
@@ -89,6 +97,7 @@ void stepd_init(spank_t sp) {
 
 void stepd_post_opt(spank_t sp) {
   step.id = number(sp, S_JOB_STEPID);
+  tell_socket(sp);
   if (step.id == kBatch) {
     bool all = arguments().jobs == Which::kAll;
     step.launch = all || (option_selection().events & kEventLaunch) != 0;

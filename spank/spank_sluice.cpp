@@ -1,5 +1,5 @@
 // spank_sluice.so: the `--event-sink` option, and the launch, exit and step events of compute
-// nodes (`optional spank_sluice.so` in plugstack.conf; docs/man/spank_sluice.8.md).
+// nodes (`optional spank_sluice.so` in plugstack.conf; spank_sluice(8)).
 //
 // Everything Slurm looks up is in this file; it only says which context is called. Whatever
 // happens, each entry point reports success.

@@ -17,6 +17,8 @@ namespace sluice::client {
 
 // sluiced closes the connection of a longer one.
 constexpr size_t kMaxRequest = 512U << 10;
+// Levels of an event's data; the event around it has two more, and readers take 32.
+constexpr int kMaxDepth = 24;
 // An emit is answered when the event is in the controller's journal, which a node's sluiced waits
 // 8 s for and a controller's at most slurm_wait_s.
 constexpr int kTimeoutMs = 20'000;

@@ -8,10 +8,11 @@
 #include <optional>
 #include <string>
 
+#include "common/base/text.h"
 #include "common/client/connection.h"
 #include "common/config/config.h"
 
-struct sluice {
+struct sluice_handle {
   std::string socket;
   int timeout_ms;
   std::optional<sluice::client::Connection> connection;
@@ -23,6 +24,7 @@ using sluice::Json;
 using sluice::client::Connection;
 using sluice::client::Failure;
 using sluice::client::Fault;
+using sluice::client::kMaxDepth;
 
 int code_of(Fault fault) {
   switch (fault) {
@@ -69,14 +71,14 @@ int guarded(sluice_error* err, Body body) {
   }
 }
 
-sluice make(const char* socket, int timeout_ms) {
+sluice_handle make(const char* socket, int timeout_ms) {
   // A setuid program does not let its caller choose whom it talks to.
   if (socket == nullptr) socket = secure_getenv("SLUICE_SOCKET");
   if (socket == nullptr || socket[0] == '\0') socket = sluice::config::kDefaultSocket;
   return {socket, timeout_ms > 0 ? timeout_ms : sluice::client::kTimeoutMs, std::nullopt};
 }
 
-int connect(sluice* h, sluice_error* err) {
+int connect(sluice_handle* h, sluice_error* err) {
   if (h->connection && !h->connection->closed()) return SLUICE_OK;
   h->connection.reset();
   auto opened = Connection::open(h->socket, h->timeout_ms);
@@ -85,15 +87,15 @@ int connect(sluice* h, sluice_error* err) {
   return SLUICE_OK;
 }
 
-int emit(sluice* h, const char* type, const char* data, sluice_receipt* receipt,
+int emit(sluice_handle* h, const char* type, const char* data, sluice_receipt* receipt,
          sluice_error* err) {
   if (type == nullptr || type[0] == '\0')
     return say(err, SLUICE_E_INVALID, "the event's type is missing; give user.NAME");
   Json request = Json::object();
   request.set("op", Json::of("emit"));
-  request.set("type", Json::of(type));
+  request.set("type", Json::of(sluice::text::to_utf8(type)));
   if (data != nullptr) {
-    auto value = Json::parse(data);
+    auto value = Json::parse(data, false, kMaxDepth);
     if (!value) return say(err, SLUICE_E_INVALID, "the event's data is no JSON: " + value.error().what);
     request.set("data", *value);
   }
@@ -117,32 +119,32 @@ int emit(sluice* h, const char* type, const char* data, sluice_receipt* receipt,
 
 }  // namespace
 
-int sluice_open(const char* socket_path, int timeout_ms, struct sluice** out,
+int sluice_open(const char* socket_path, int timeout_ms, struct sluice_handle** out,
                 struct sluice_error* err) {
   if (out == nullptr) return say(err, SLUICE_E_INVALID, "sluice_open: out is NULL");
   *out = nullptr;
   return guarded(err, [&] {
-    sluice handle = make(socket_path, timeout_ms);
+    sluice_handle handle = make(socket_path, timeout_ms);
     if (int rc = connect(&handle, err); rc != SLUICE_OK) return rc;
-    *out = new sluice(std::move(handle));
+    *out = new sluice_handle(std::move(handle));
     return say(err, SLUICE_OK, "");
   });
 }
 
-int sluice_send(struct sluice* handle, const char* type, const char* json_data,
+int sluice_send(struct sluice_handle* handle, const char* type, const char* json_data,
                 struct sluice_receipt* receipt, struct sluice_error* err) {
   if (receipt != nullptr) *receipt = {};
   if (handle == nullptr) return say(err, SLUICE_E_INVALID, "sluice_send: the handle is NULL");
   return guarded(err, [&] { return emit(handle, type, json_data, receipt, err); });
 }
 
-void sluice_close(struct sluice* handle) {
+void sluice_close(struct sluice_handle* handle) {
   delete handle;
 }
 
 int sluice_emit(const char* type, const char* json_data, struct sluice_error* err) {
   return guarded(err, [&] {
-    sluice handle = make(nullptr, 0);
+    sluice_handle handle = make(nullptr, 0);
     return emit(&handle, type, json_data, nullptr, err);
   });
 }

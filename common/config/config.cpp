@@ -36,6 +36,9 @@ void read_sinks(const Json& sinks, Config* out, Problems* problems) {
                            "a sink's name must match [A-Za-z0-9][A-Za-z0-9_.-]{0,63}", false});
       continue;
     }
+    if (event_word(name) != 0)
+      problems->push_back({path, json_quote(name), "is an event of --event-sink: no job could name it",
+                           false});
     if (!object.is_object()) {
       problems->push_back({path, text::printable(object.dump(), 80), "must be an object", false});
       continue;

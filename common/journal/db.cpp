@@ -27,7 +27,8 @@ Query& Query::bind(int64_t v) {
 }
 
 Query& Query::bind(std::string_view text) {
-  sqlite3_bind_text(stmt_, next_++, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+  const char* at = text.data() != nullptr ? text.data() : "";  // a null pointer would bind NULL
+  sqlite3_bind_text(stmt_, next_++, at, static_cast<int>(text.size()), SQLITE_STATIC);
   return *this;
 }
 

@@ -4,6 +4,23 @@
 #include "common/journal/schema.h"
 
 namespace sluice::journal {
+namespace {
+
+// A macro, because a statement's text is a literal; bind_filter() binds what it needs.
+#define PASSES_FILTER                                                                  \
+  "WHERE seq > ? AND time_us >= ? AND (? = 0 OR job_id = ?) "                          \
+  "AND (? = '' OR substr(type, 1, length(?)) = ?) AND (? = '' OR user = ?) "           \
+  "AND (? < 0 OR uid = ?) "
+
+void bind_filter(Query& q, const EventFilter& f) {
+  q.bind(f.after_seq).bind(f.since_us);
+  q.bind(int64_t{f.job_id}).bind(int64_t{f.job_id});
+  q.bind(f.type).bind(f.type).bind(f.type);
+  q.bind(f.user).bind(f.user);
+  q.bind(f.uid).bind(f.uid);
+}
+
+}  // namespace
 
 Result<Journal> Journal::open(const std::string& path, Durability durability) {
   auto db = Db::open(path, durability);
@@ -73,14 +90,9 @@ bool Journal::has_event(const std::string& id) {
 
 std::vector<TailEvent> Journal::events(const EventFilter& f) {
   auto q = db_.query(
-      "SELECT seq, id, type, subject, lane, time_us, body, user FROM events WHERE seq > ? "
-      "AND time_us >= ? AND (? = 0 OR job_id = ?) AND (? = '' OR substr(type, 1, length(?)) = ?) "
-      "AND (? = '' OR user = ?) AND (? < 0 OR uid = ?) ORDER BY seq LIMIT ?");
-  q.bind(f.after_seq).bind(f.since_us);
-  q.bind(int64_t{f.job_id}).bind(int64_t{f.job_id});
-  q.bind(f.type).bind(f.type).bind(f.type);
-  q.bind(f.user).bind(f.user);
-  q.bind(f.uid).bind(f.uid);
+      "SELECT seq, id, type, subject, lane, time_us, body, user FROM events "
+      PASSES_FILTER "ORDER BY seq LIMIT ?");
+  bind_filter(q, f);
   q.bind(static_cast<int64_t>(f.limit));
   std::vector<TailEvent> out;
   while (q.row())
@@ -88,6 +100,13 @@ std::vector<TailEvent> Journal::events(const EventFilter& f) {
                     q.text(6)},
                    q.text(7)});
   return out;
+}
+
+int64_t Journal::before_last(const EventFilter& f, int64_t n) {
+  auto q = db_.query("SELECT seq FROM events " PASSES_FILTER "ORDER BY seq DESC LIMIT 1 OFFSET ?");
+  bind_filter(q, f);
+  q.bind(n);
+  return q.row() ? q.integer(0) : f.after_seq;
 }
 
 int64_t Journal::last_seq() {

@@ -95,6 +95,8 @@ class Journal {
   void add_dead(const std::string& sink, int64_t seq, const std::string& reason, int64_t attempts);
   bool has_event(const std::string& id);
   std::vector<TailEvent> events(const EventFilter& filter);
+  // The sequence number after which the last `n` events that pass the filter lie.
+  int64_t before_last(const EventFilter& filter, int64_t n);
   int64_t last_seq();
 
   // The queue, by sink, in the journal's order; at most `max_bytes` of bodies (one at least).

@@ -38,7 +38,7 @@ class Json {
 
   // One JSON value and nothing after it; at most `depth` levels. With `comments`, /* */ and // are
   // allowed (configuration files). The error names line and column.
-  static Result<Json> parse(std::string_view text, bool comments = false, int depth = 32);
+  static Result<Json> parse(std::string_view text, bool comments = false, int depth = 64);
 
   bool is_null() const { return v_ == nullptr; }
   bool is_object() const;

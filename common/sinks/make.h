@@ -2,7 +2,8 @@
 // `fields` (sink.cpp calls finish()), adds what it finds wrong to `problems`, and returns a sink or
 // null; a sink made from a faulty configuration is thrown away by make_sink.
 //
-// A sink may be destroyed while its requests are under way: their results are then dropped.
+// A sink may be destroyed while its requests are under way: what they need lives on until `done`
+// was called, which happens as long as the http::Client is there.
 #pragma once
 
 #include <memory>

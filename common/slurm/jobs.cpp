@@ -20,16 +20,10 @@ extern slurm_conf_t slurm_conf;
 }
 
 namespace sluice::slurm {
-namespace {
-
-std::string str(const char* s) {
-  return s == nullptr ? std::string() : std::string(s);
-}
-
-// Names for uids, remembered for ten minutes: a sweep of many jobs asks for few users.
-std::string user_name(uid_t uid) {
+// A sweep of many jobs asks for few users.
+std::string user_name(uint32_t uid) {
   static std::mutex mutex;
-  static std::map<uid_t, std::pair<time_t, std::string>> known;
+  static std::map<uint32_t, std::pair<time_t, std::string>> known;
   time_t now = time(nullptr);
   {
     std::lock_guard lock(mutex);
@@ -45,6 +39,12 @@ std::string user_name(uid_t uid) {
   std::lock_guard lock(mutex);
   known[uid] = {now, name};
   return name;
+}
+
+namespace {
+
+std::string str(const char* s) {
+  return s == nullptr ? std::string() : std::string(s);
 }
 
 JobInfo convert(const slurm_job_info_t& j) {
@@ -208,6 +208,7 @@ ClusterFacts facts() {
   out.jobcomp_type = str(slurm_conf.job_comp_type);
   out.plugstack = str(slurm_conf.plugstack);
   out.plugin_dir = str(slurm_conf.plugindir);
+  out.slurmctld_pidfile = str(slurm_conf.slurmctld_pidfile);
   return out;
 }
 

@@ -56,13 +56,17 @@ std::expected<std::vector<JobInfo>, JobsError> load_job(uint32_t job_id);
 // to pass next. 50,000 jobs take some 100 MiB here: for a short-lived process.
 Result<std::vector<JobInfo>> load_jobs(int64_t since, int64_t* stamp);
 
+// The user's name, remembered for ten minutes; the number where there is none. May block in the
+// name service.
+std::string user_name(uint32_t uid);
+
 struct ClusterFacts {
   std::string cluster;
   uint32_t slurm_uid = 0;
   uint32_t min_job_age = 0;  // seconds; how long an ended job stays known
   uint32_t message_timeout = 0;
   std::vector<std::string> controllers;  // host names, primary first
-  std::string prep_plugins, jobcomp_type, prep_params, plugstack, plugin_dir;
+  std::string prep_plugins, jobcomp_type, prep_params, plugstack, plugin_dir, slurmctld_pidfile;
 };
 
 // Reads slurm.conf; once, before anything else here. `conf`: its path, or "" for Slurm's own choice.

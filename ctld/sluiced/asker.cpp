@@ -33,29 +33,32 @@ Asker::~Asker() {
   thread_.join();
 }
 
-void Asker::ask(uint32_t job_id) {
+void Asker::ask(uint32_t job_id, uint64_t number) {
   {
     std::lock_guard lock(mutex_);
-    wanted_.insert(job_id);
+    wanted_[job_id] = number;
   }
   wake_.notify_one();
 }
 
 void Asker::loop() {
   for (;;) {
-    std::set<uint32_t> ids;
+    std::map<uint32_t, uint64_t> wanted;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return stop_ || !wanted_.empty(); });
       if (stop_) return;
-      ids.swap(wanted_);
+      wanted.swap(wanted_);
     }
+    std::set<uint32_t> ids;
+    for (const auto& [id, number] : wanted) ids.insert(id);
     Answers answers;
     auto n = static_cast<int64_t>(ids.size());
     int64_t known = known_jobs_;
     bool all = ids.size() >= kFewQuestions && known >= 0 && known <= kMostJobs &&
                known <= n * kJobsPerQuestion;
     if (!all || !ask_all(ids, &answers)) answers = ask_each(ids);
+    for (auto& [id, answer] : answers) answer.asked = wanted[id];
     stats_.asker_cpu_us = thread_cpu_us();
     answered_(std::move(answers));
   }
@@ -83,7 +86,7 @@ Asker::Answers Asker::ask_each(const std::set<uint32_t>& ids) {
     log::clear("slurm", "slurmctld answers again");
     for (auto& job : *jobs)
       if (ids.contains(job.job_id))
-        out[job.job_id] = {Answer::Status::found, std::move(job)};
+        out[job.job_id] = {Answer::Status::found, 0, std::move(job)};
     if (!out.contains(id)) out[id].status = Answer::Status::unknown_job;
   }
   return out;
@@ -95,7 +98,7 @@ bool Asker::ask_all(const std::set<uint32_t>& ids, Answers* out) {
   if (!jobs) return false;
   known_jobs_ = static_cast<int64_t>(jobs->size());
   for (auto& job : *jobs)
-    if (ids.contains(job.job_id)) (*out)[job.job_id] = {Answer::Status::found, std::move(job)};
+    if (ids.contains(job.job_id)) (*out)[job.job_id] = {Answer::Status::found, 0, std::move(job)};
   for (uint32_t id : ids)
     if (!out->contains(id)) (*out)[id].status = Answer::Status::unknown_job;
   return true;

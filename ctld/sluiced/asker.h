@@ -24,7 +24,9 @@ class Asker {
   Asker(const Asker&) = delete;
   Asker& operator=(const Asker&) = delete;
 
-  void ask(uint32_t job_id);  // any thread
+  // `number` comes back in the answer. A job asked for again before slurmctld was reached is asked
+  // once, under the last number. Any thread.
+  void ask(uint32_t job_id, uint64_t number);
   // How many jobs slurmctld knows, as a sweep saw it: decides when asking for all is cheaper.
   void set_known_jobs(int64_t n) { known_jobs_ = n; }
 
@@ -38,7 +40,7 @@ class Asker {
   std::atomic<int64_t> known_jobs_{-1};
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::set<uint32_t> wanted_;
+  std::map<uint32_t, uint64_t> wanted_;
   bool stop_ = false;
   std::thread thread_;
 };

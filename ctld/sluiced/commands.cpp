@@ -111,8 +111,7 @@ void Commands::tail(const Json& r, const Caller& caller, Reply reply) {
   t.filter.limit = kTailRows;
   t.follow = r.get("follow").boolean();
   int64_t last = r.get("last").integer(-1);
-  if (last >= 0 && t.filter.after_seq == 0)
-    t.filter.after_seq = std::max<int64_t>(0, journal_->last_seq() - last);
+  if (last >= 0) t.filter.after_seq = journal_->before_last(t.filter, last);
   tails_.push_back(std::move(t));
   tick();
 }
@@ -121,6 +120,9 @@ void Commands::tail(const Json& r, const Caller& caller, Reply reply) {
 bool Commands::feed(Tail& t) {
   if (t.reply.gone()) return false;
   while (t.reply.unsent() < kTailUnsent) {
+    // Before the rows are read: whoever resumes after the sentinel must not miss what is committed
+    // in between.
+    int64_t end = journal_->last_seq();
     auto rows = journal_->events(t.filter);
     for (const auto& row : rows) {
       t.filter.after_seq = row.event.seq;
@@ -131,10 +133,12 @@ bool Commands::feed(Tail& t) {
       t.reply.say(line);
     }
     if (rows.size() == t.filter.limit) continue;
+    // What did not pass the filter is not read again at every tick.
+    t.filter.after_seq = std::max(t.filter.after_seq, end);
     if (!t.live) {
       t.live = true;
       Json sentinel = Json::object();
-      sentinel.set("sentinel", Json::of(journal_->last_seq()));
+      sentinel.set("sentinel", Json::of(t.filter.after_seq));
       t.reply.say(sentinel);
       if (!t.follow) {
         t.reply.end();

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "common/slurm/jobs.h"
 #include "ctld/sluiced/public_sinks.h"
 
@@ -38,8 +39,6 @@ Result<std::unique_ptr<Controller>> Controller::start(
   using enum journal::Durability;
   auto import_journal = journal::Journal::open(config->journal, power_safe);
   if (!import_journal) return std::unexpected(import_journal.error());
-  auto courier_journal = journal::Journal::open(config->journal, crash_safe);
-  if (!courier_journal) return std::unexpected(courier_journal.error());
   for (auto* j : {&c->journal_, &c->server_journal_, &c->metrics_journal_}) {
     auto opened = open_journal(config->journal, power_safe);
     if (!opened) return std::unexpected(opened.error());
@@ -47,16 +46,21 @@ Result<std::unique_ptr<Controller>> Controller::start(
   }
 
   Controller* self = c.get();
-  c->courier_ = std::make_unique<Courier>(config, std::move(*courier_journal), c->cluster_, c->stats_);
+  for (auto kind : {Courier::Kind::network, Courier::Kind::files}) {
+    auto journal = journal::Journal::open(config->journal, crash_safe);
+    if (!journal) return std::unexpected(journal.error());
+    c->couriers_.push_back(std::make_unique<Courier>(kind, config, std::move(*journal),
+                                                     c->cluster_, c->stats_));
+  }
   Importer::Hooks hooks;
   hooks.journaled = [self] {
-    self->courier_->journaled();
-    if (self->server_) self->server_->wake();
+    for (auto& courier : self->couriers_) courier->journaled();
+    self->server_->wake();
   };
-  hooks.requeued = [self] { self->courier_->requeued(); };
-  hooks.sweep_wanted = [self] {
-    if (self->sweeper_) self->sweeper_->want();
+  hooks.requeued = [self] {
+    for (auto& courier : self->couriers_) courier->requeued();
   };
+  hooks.sweep_wanted = [self] { self->sweeper_->want(); };
   c->importer_ = std::make_unique<Importer>(config, std::move(*import_journal), c->cluster_, hooks,
                                             c->stats_);
   c->sweeper_ = std::make_unique<Sweeper>(
@@ -64,7 +68,7 @@ Result<std::unique_ptr<Controller>> Controller::start(
       [self](Sweep sweep) { self->importer_->swept(std::move(sweep)); }, c->stats_);
   c->emit_ = std::make_unique<Emit>(config, *c->importer_, c->stats_);
   CommandHooks ch;
-  ch.requeued = [self] { self->courier_->requeued(); };
+  ch.requeued = hooks.requeued;
   ch.reload = [self] { return self->reload(); };
   ch.sweep = [self] { self->sweeper_->want(); };
   ch.about = [self] { return self->about(); };
@@ -96,6 +100,9 @@ Result<std::unique_ptr<Controller>> Controller::start(
     c->metrics_ = std::move(*metrics);
   }
   if (auto written = write_public_sinks(*config); !written) log::warning(written.error().what);
+  // Everything that it calls is there now.
+  c->importer_->start();
+  c->note_absence();
   log::info("sluiced " SLUICE_VERSION " serves cluster " + c->cluster_ + " as controller: inbox " +
             config->inbox + ", journal " + config->journal + ", " +
             std::to_string(config->sinks.size()) + " sinks");
@@ -103,14 +110,15 @@ Result<std::unique_ptr<Controller>> Controller::start(
 }
 
 Controller::~Controller() {
-  // From the outside in: nobody is told anything by a part that is gone.
+  // First who calls the others, then who is called.
+  sweeper_.reset();
+  if (importer_) importer_->stop();
   metrics_.reset();
   receive_.reset();
-  server_.reset();
   emit_.reset();
-  sweeper_.reset();
+  server_.reset();
+  couriers_.clear();
   importer_.reset();
-  courier_.reset();
 }
 
 std::string Controller::reload() {
@@ -139,7 +147,7 @@ std::string Controller::reload() {
       log::warning(config_->path + ": " + key + " changed; that takes a restart");
   config_ = fresh;
   importer_->reload(fresh);
-  courier_->reload(fresh);
+  for (auto& courier : couriers_) courier->reload(fresh);
   if (auto written = write_public_sinks(*fresh); !written) log::warning(written.error().what);
   log::info(config_->path + ": reloaded, " + std::to_string(fresh->sinks.size()) + " sinks");
   return {};
@@ -155,7 +163,41 @@ void Controller::tick() {
   }
 }
 
+// Runs that began and ended while no sluiced was here, and which slurmctld has forgotten since,
+// cannot be found again: that is said, in the log and as an event.
+void Controller::note_absence() {
+  int64_t seen = 0;
+  int64_t now = clock::wall_us();
+  int64_t age = slurm::facts().min_job_age;
+  try {
+    text::parse_int(journal_->meta("alive_us"), 0, INT64_MAX, &seen);
+  } catch (const journal::DbError& e) {
+    log::warning(e.what);
+  }
+  int64_t absent = (now - seen) / 1'000'000;
+  if (seen == 0 || age == 0 || absent <= age + kRetainMs / 1000) return;
+  log::warning("sluiced was away for " + std::to_string(absent) + " s and MinJobAge is " +
+               std::to_string(age) +
+               " s: jobs that started and ended meanwhile may be missing (sluice.gap)");
+  inbox::RawRecord gap;
+  char id[64];
+  snprintf(id, sizeof id, "%016llx-00000000-%x-0",
+           static_cast<unsigned long long>(clock::mono_us()), static_cast<unsigned>(::getpid()));
+  gap.id = id;
+  gap.kind = "gap";
+  gap.wall_us = now;
+  gap.fields["@absent_s"] = std::to_string(absent);
+  std::vector<inbox::RawRecord> records;
+  records.push_back(std::move(gap));
+  importer_->submit(std::move(records), [](const std::string&) {});
+}
+
 void Controller::retain() {
+  {
+    journal::Transaction t(journal_->db());
+    journal_->set_meta("alive_us", std::to_string(clock::wall_us()));
+    t.commit();
+  }
   int64_t before = clock::wall_us() - config_->retain_hours * 3'600'000'000;
   for (;;) {
     journal::Transaction t(journal_->db());

@@ -33,6 +33,7 @@ class Controller : public Daemon {
   Controller() = default;
   Json about() const;
   void retain();
+  void note_absence();
 
   std::shared_ptr<const config::Config> config_;
   std::string cluster_;
@@ -42,7 +43,7 @@ class Controller : public Daemon {
   std::unique_ptr<journal::Journal> metrics_journal_;
   std::mutex metrics_mutex_;
   std::mutex reload_mutex_;
-  std::unique_ptr<Courier> courier_;
+  std::vector<std::unique_ptr<Courier>> couriers_;
   std::unique_ptr<Importer> importer_;
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<Emit> emit_;

@@ -20,9 +20,10 @@ constexpr int64_t kTickMs = 500;
 
 }  // namespace
 
-Courier::Courier(std::shared_ptr<const config::Config> config, journal::Journal journal,
+Courier::Courier(Kind kind, std::shared_ptr<const config::Config> config, journal::Journal journal,
                  std::string cluster, Stats& stats)
-    : config_(std::move(config)),
+    : kind_(kind),
+      config_(std::move(config)),
       journal_(std::move(journal)),
       cluster_(std::move(cluster)),
       stats_(stats) {
@@ -60,13 +61,15 @@ void Courier::open_sinks() {
   sinks_.clear();
   std::map<std::string, int> names;
   for (const auto& [name, sink] : config_->sinks) {
+    names[name] = 1;
+    bool file = sink.settings.get("type").str() == "file";
+    if (file != (kind_ == Kind::files)) continue;
     config::Problems problems;
     auto made = make_sink(sink.settings, {name, cluster_, &http_}, &problems);
     if (!made) {
       for (const auto& p : problems) log::error("sink " + name + ": " + p.text());
       continue;
     }
-    names[name] = 1;
     auto& delivery = sinks_[name] = std::make_unique<Delivery>(sink, std::move(made));
     delivery->check();
   }
@@ -148,7 +151,7 @@ void Courier::show() {
   for (auto& [name, sink] : sinks_) stats_.set_sink(name, sink->stats());
   timespec ts{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-  stats_.courier_cpu_us = int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
+  (kind_ == Kind::files ? stats_.files_cpu_us : stats_.courier_cpu_us) = int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
 }
 
 }  // namespace sluice::daemon

@@ -1,5 +1,5 @@
-// The courier: takes events from the journal's queue to their sinks. One thread, every sink and
-// every connection on it; the only place of sluiced that talks to the outside.
+// The courier: takes events from the journal's queue to their sinks. One thread, with every sink of
+// its kind and every connection on it; the only place of sluiced that talks to the outside.
 //
 //  - At least once: an event leaves the queue only after its sink took it. Acknowledgements are
 //    committed a few milliseconds later; a kill in between makes a repeat with the same id.
@@ -28,7 +28,11 @@ namespace sluice::daemon {
 
 class Courier {
  public:
-  Courier(std::shared_ptr<const config::Config> config, journal::Journal journal,
+  // Files are written with blocking calls, so a disk that hangs must not hold up the network:
+  // there is a courier for each kind.
+  enum class Kind { network, files };
+
+  Courier(Kind kind, std::shared_ptr<const config::Config> config, journal::Journal journal,
           std::string cluster, Stats& stats);
   ~Courier();  // gives calls under way two seconds to be answered
   Courier(const Courier&) = delete;
@@ -45,6 +49,7 @@ class Courier {
   bool write_outcomes();
   void show();
 
+  Kind kind_;
   std::shared_ptr<const config::Config> config_;
   journal::Journal journal_;
   std::string cluster_;

@@ -31,13 +31,15 @@ Delivery::Delivery(const config::SinkConfig& config, std::unique_ptr<Sink> sink)
     : config_(config), sink_(std::move(sink)), limits_(sink_->limits()) {}
 
 void Delivery::check() {
-  sink_->check([this](std::string problem) {
-    problem_ = problem;
-    if (problem.empty()) {
-      log::info("sink " + name() + " is reachable");
-      return;
-    }
-    log::warning("sink " + name() + ": " + problem + "; its events wait in the journal");
+  sink_->check([self = std::weak_ptr(self_)](std::string problem) {
+    auto here = self.lock();
+    if (!here) return;
+    Delivery& d = **here;
+    d.problem_ = std::move(problem);
+    if (d.problem_.empty())
+      log::info("sink " + d.name() + " is reachable");
+    else
+      log::warning("sink " + d.name() + ": " + d.problem_ + "; its events wait in the journal");
   });
 }
 
@@ -69,8 +71,8 @@ void Delivery::pump() {
     batch->reserve(items.size());
     for (auto* item : items) batch->push_back(item->event);
     ++calls_;
-    sink_->send(*batch, [this, batch](const std::vector<Outcome>& outcomes) {
-      done(*batch, outcomes);
+    sink_->send(*batch, [self = std::weak_ptr(self_), batch](const std::vector<Outcome>& outcomes) {
+      if (auto here = self.lock()) (*here)->done(*batch, outcomes);
     });
     if (now < down_until_ms_) return;  // a sink may answer from send() itself
   }

@@ -18,6 +18,8 @@ namespace sluice::daemon {
 class Delivery {
  public:
   Delivery(const config::SinkConfig& config, std::unique_ptr<Sink> sink);
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
 
   void check();                          // is the sink usable at all? asked at start and reload
   void refill(journal::Journal& journal);  // may throw DbError
@@ -56,6 +58,8 @@ class Delivery {
   void end(Ended ended);
   bool too_old(const StoredEvent& event) const;
 
+  // Answers may come when a reload has replaced this object: they find it gone.
+  std::shared_ptr<Delivery*> self_ = std::make_shared<Delivery*>(this);
   config::SinkConfig config_;
   std::unique_ptr<Sink> sink_;
   SinkLimits limits_;

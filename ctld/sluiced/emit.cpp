@@ -1,6 +1,7 @@
 #include "ctld/sluiced/emit.h"
 
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t kMostTasks = 1000;
 constexpr size_t kMostBuckets = 10'000;
+constexpr int kMaxDepth = 24;  // the event around it has two more levels, and readers take 32
 
 Json refusal(const std::string& why) {
   Json out = Json::object();
@@ -90,6 +92,9 @@ void Emit::request(const Json& request, const Caller& caller, Reply reply) {
   if (data.size() > static_cast<size_t>(config_->emit_max_bytes))
     return refuse("data has " + std::to_string(data.size()) + " bytes, at most " +
                   std::to_string(config_->emit_max_bytes) + " are allowed");
+  if (!Json::parse(data, false, kMaxDepth))
+    return refuse("data is nested too deep: at most " + std::to_string(kMaxDepth) +
+                  " levels are allowed");
   if (!quota_.take(caller.uid))
     return refuse("too many events: at most " + std::to_string(config_->emit_per_minute) +
                   " a minute and " + std::to_string(config_->emit_burst) + " at once");
@@ -130,8 +135,14 @@ void Emit::loop() {
 }
 
 void Emit::finish(Task task) {
-  std::string proc = "/proc/" + std::to_string(task.caller.pid) + "/cgroup";
-  auto cgroup = file::read(proc, 65536);
+  std::string proc = "/proc/" + std::to_string(task.caller.pid);
+  // The caller may have ended and its number may be another's by now.
+  struct stat st {};
+  if (::stat(proc.c_str(), &st) != 0 || st.st_uid != task.caller.uid) {
+    ++stats_.refused;
+    return task.reply.answer(refusal("the calling process has ended"));
+  }
+  auto cgroup = file::read(proc + "/cgroup", 65536);
   uint32_t job = cgroup ? job_in_cgroup(*cgroup) : 0;
   if (job == 0) job = slurm::job_of_pid(task.caller.pid);
   if (job == 0) {

@@ -95,23 +95,26 @@ bool Events::add(const Draft& d, const journal::Run* run) {
 
 void Events::share_selection(const journal::Run& run) {
   if (run.het == 0 || run.selection.empty()) return;
-  for (const auto& sibling : journal_.het_siblings(run)) {
-    if (sibling.selection == run.selection) continue;
-    journal::EventFilter filter;
-    filter.job_id = sibling.job_id;
-    filter.since_us = sibling.start * 1'000'000;
-    for (const auto& row : journal_.events(filter)) {
-      auto body = Json::parse(row.event.body);
-      if (!body) continue;
-      uint32_t bits = event::selection_bits(row.event.type, failed(body->get("data").get("job")));
-      Routed before = router_->route(*body, &sibling, {sibling.selection}, bits);
-      Routed with = router_->route(*body, &sibling, {sibling.selection, run.selection}, bits);
-      for (const auto& sink : with.sinks)
-        if (std::ranges::find(before.sinks, sink) == before.sinks.end()) {
-          journal_.queue_event(sink, row.event.seq);
-          took_back_ = true;
-        }
-    }
+  for (const auto& sibling : journal_.het_siblings(run))
+    if (sibling.selection != run.selection)
+      send_back(sibling, {sibling.selection}, {sibling.selection, run.selection});
+}
+
+void Events::send_back(const journal::Run& run, const std::vector<std::string>& before,
+                       const std::vector<std::string>& after) {
+  journal::EventFilter filter;
+  filter.job_id = run.job_id;
+  filter.since_us = run.start * 1'000'000;
+  for (const auto& row : journal_.events(filter)) {
+    auto body = Json::parse(row.event.body);
+    if (!body) continue;
+    uint32_t bits = event::selection_bits(row.event.type, failed(body->get("data").get("job")));
+    auto had = router_->route(*body, &run, before, bits).sinks;
+    for (const auto& sink : router_->route(*body, &run, after, bits).sinks)
+      if (std::ranges::find(had, sink) == had.end()) {
+        journal_.queue_event(sink, row.event.seq);
+        took_back_ = true;
+      }
   }
 }
 

@@ -39,6 +39,8 @@ class Events {
   // A component of a heterogeneous job came with sinks of its own: what its siblings have told so
   // far goes there as well.
   void share_selection(const journal::Run& run);
+  // Only now it is known which sinks the job named: what was told so far goes there as well.
+  void late_selection(const journal::Run& run) { send_back(run, {}, {run.selection}); }
 
   // True once after older events were queued: the courier has to look back.
   bool took_back() { return std::exchange(took_back_, false); }
@@ -47,6 +49,9 @@ class Events {
   std::string id(const Draft& draft, const journal::Run* run) const;
 
  private:
+  // Queues the run's past events to the sinks that `after` selects and `before` does not.
+  void send_back(const journal::Run& run, const std::vector<std::string>& before,
+                 const std::vector<std::string>& after);
   void refuse(const std::vector<Refusal>& refused, int64_t seq, const journal::Run& run);
 
   journal::Journal& journal_;

@@ -32,12 +32,19 @@ Json job_of(const RawRecord& r, const Answer& answer, bool info_is_this) {
   return info_is_this ? event::job_from_info(*answer.info) : event::job_from_record(r);
 }
 
+// True if the run, which a sweep or a node told of first, gets its --event-sink only now.
+bool choose_sinks(Run* run, const RawRecord& r) {
+  if (!run->selection.empty()) return false;
+  run->selection = text::to_utf8(r.get("SPANK_EVENT_SINK"));
+  return !run->selection.empty();
+}
+
 }  // namespace
 
 bool Import::needs_answer(const RawRecord& r) {
   if (r.kind == "start" || r.kind == "end" || r.kind == "comp") return r.job_id() != 0;
   if (node_type(r.kind) != nullptr || r.kind == "user")
-    return r.job_id() != 0 && journal_.runs_of(r.job_id()).empty();
+    return r.job_id() != 0 && !run_of_node(journal_, r, Answer{});
   return false;
 }
 
@@ -87,17 +94,21 @@ void Import::start(const RawRecord& r, const Answer& answer) {
       d.job.set(key, Json());
   }
   d.env = event::env_from_record(r);
-  if (run.selection.empty()) run.selection = text::to_utf8(r.get("SPANK_EVENT_SINK"));
+  bool late = choose_sinks(&run, r) && !found.fresh;
   run.job = d.job.dump();
   run.env = d.env.dump();
   journal_.save_run(run);
+  if (late) events_.late_selection(run);
   if (events_.add(d, &run)) events_.share_selection(run);
 }
 
 void Import::end(const RawRecord& r, const Answer& answer) {
   Found found = run_of_hook(journal_, r, answer);
-  if (found.run.selection.empty()) found.run.selection = text::to_utf8(r.get("SPANK_EVENT_SINK"));
-  if (found.fresh) missed_start(found.run);
+  bool late = choose_sinks(&found.run, r);
+  if (found.fresh)
+    missed_start(found.run);
+  else if (late)
+    events_.late_selection(found.run);
   ended(found.run, found.info_is_this ? &*answer.info : nullptr, &r);
   bool again = answer.status == Answer::Status::found &&
                (slurm::requeued(*answer.info) || slurm::pending(*answer.info) ||
@@ -204,7 +215,16 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
 void Import::node(const RawRecord& r, const Answer& answer) {
   auto found = run_of_node(journal_, r, answer);
   if (!found) return;  // needs_answer() asked first, so this cannot be
-  if (found->fresh) missed_start(found->run);
+  Run& run = found->run;
+  bool late = run.selection.empty() && !r.get("@selection").empty();
+  if (late) {
+    run.selection = text::to_utf8(r.get("@selection"));
+    journal_.save_run(run);
+  }
+  if (found->fresh)
+    missed_start(run);
+  else if (late)
+    events_.late_selection(run);
   Events::Draft d;
   d.type = node_type(r.kind);
   std::string node = text::to_utf8(r.get("@node"));
@@ -223,7 +243,7 @@ void Import::node(const RawRecord& r, const Answer& answer) {
     more.set("core_dumped", Json::of(r.number("@core_dumped", 0) != 0));
   }
   d.more = more;
-  events_.add(d, &found->run);
+  events_.add(d, &run);
 }
 
 void Import::user(const RawRecord& r, const Answer& answer) {
@@ -263,6 +283,7 @@ void Import::gap(const RawRecord& r) {
   d.time_us = r.wall_us;
   Json more = Json::object();
   more.set("dropped", Json::of(r.number("@dropped", 0)));
+  if (r.number("@absent_s") > 0) more.set("absent_s", Json::of(r.number("@absent_s")));
   d.more = more;
   events_.add(d, nullptr);
 }

@@ -48,16 +48,23 @@ Importer::Importer(std::shared_ptr<const config::Config> config, journal::Journa
         wake();
       },
       stats_);
-  thread_ = std::thread([this] { loop(); });
 }
 
 Importer::~Importer() {
+  stop();
+}
+
+void Importer::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Importer::stop() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
   wake();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   asker_.reset();
 }
 
@@ -76,7 +83,7 @@ void Importer::submit(std::vector<inbox::RawRecord> records, Committed committed
 }
 
 void Importer::swept(Sweep sweep) {
-  asker_->set_known_jobs(sweep.known_jobs);
+  if (sweep.changed) asker_->set_known_jobs(sweep.known_jobs);
   {
     std::lock_guard lock(mutex_);
     mail_sweep_ = std::make_unique<Sweep>(std::move(sweep));
@@ -206,7 +213,7 @@ void Importer::ask(uint32_t job_id, Lane* lane) {
   lane->asked = ++asks_;
   for (auto& item : lane->items)
     if (item.asked == 0) item.asked = lane->asked;
-  asker_->ask(job_id);
+  asker_->ask(job_id, lane->asked);
 }
 
 void Importer::answered(const Asker::Answers& answers) {
@@ -214,6 +221,8 @@ void Importer::answered(const Asker::Answers& answers) {
     auto it = lanes_.find(job_id);
     if (it == lanes_.end()) continue;
     Lane& lane = it->second;
+    // An answer to an older ask may be older than the records that wait now.
+    if (answer.asked != lane.asked) continue;
     uint64_t asked = std::exchange(lane.asked, 0);
     if (answer.status == Answer::Status::unreachable) {
       lane.ask_again_ms = clock::mono_ms() + kAskAgainMs;

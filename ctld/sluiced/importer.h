@@ -37,7 +37,12 @@ class Importer : public Intake {
   Importer(const Importer&) = delete;
   Importer& operator=(const Importer&) = delete;
 
-  // Any thread.
+  // The hooks are called from here on, on the import thread, until stop() returns. What was
+  // submitted and not committed by then stays with its sender.
+  void start();
+  void stop();
+
+  // Any thread, between start() and stop().
   void submit(std::vector<inbox::RawRecord> records, Committed committed) override;
   void swept(Sweep sweep);
   void reload(std::shared_ptr<const config::Config> config);

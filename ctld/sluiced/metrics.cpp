@@ -110,7 +110,7 @@ std::string metrics_text(const Stats& s, journal::Journal* journal) {
         s.journal_up ? 1 : 0);
   t.metric("sluice_thread_cpu_seconds_total", "counter", "CPU time by thread.");
   for (auto [name, v] : {std::pair{"import", &s.import_cpu_us}, {"asker", &s.asker_cpu_us},
-                         {"courier", &s.courier_cpu_us}})
+                         {"courier", &s.courier_cpu_us}, {"files", &s.files_cpu_us}})
     t.value(static_cast<double>(v->load()) / 1e6, std::string("{thread=\"") + name + "\"}");
   if (journal != nullptr) {
     t.one("sluice_journal_bytes", "gauge", "Bytes of the journal in use.",

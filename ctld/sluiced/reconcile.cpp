@@ -21,9 +21,8 @@ bool cancelled_while_pending(const JobInfo& job) {
 
 bool same_run(const Run& run, const JobInfo& job) {
   if (!started(job)) return false;
-  if (run.start == job.start_time) return true;
-  return run.provisional && run.restart == job.restart_count &&
-         std::abs(run.start - job.start_time) <= 5;
+  return run.start == job.start_time ||
+         may_have_started(run, job.start_time, job.restart_count);
 }
 
 // A run that is open in the journal and which the sweep does not show as running.

@@ -14,7 +14,7 @@ using journal::Run;
 using journal::RunState;
 using slurm::JobInfo;
 
-constexpr int64_t kProvisionalSlack = 5;  // s between slurmctld's start time and its hook
+constexpr int64_t kProvisionalSlack = 5;  // s from slurmctld's start time to its hook
 constexpr int64_t kNodeClockSlack = 300;  // s that a node's clock may be off
 
 Run from_info(const JobInfo& info) {
@@ -77,23 +77,26 @@ int64_t start_in_answer(const RawRecord& r, const Answer& answer) {
   const JobInfo& info = *answer.info;
   int64_t seen = r.wall_us / 1'000'000;
   int64_t restart = r.number("SLURM_JOB_RESTART_COUNT", 0);
-  if (slurm::pending(info) || info.start_time <= 0 || info.start_time > seen + 1) return 0;
+  // slurmctld notes the start before it calls the hook, by the same clock: a later one is another.
+  if (slurm::pending(info) || info.start_time <= 0 || info.start_time > seen) return 0;
   if (info.restart_count != restart) return 0;
   // A run that began in the very second of an end hook and has not ended is the next one.
   if (r.kind == "end" && !slurm::ended(info) && info.start_time >= seen) return 0;
   return info.start_time;
 }
 
-// A run whose start could only be guessed from its hook's time.
 const Run* provisional_near(const std::vector<Run>& runs, int64_t start, int64_t restart) {
-  auto it = std::ranges::find_if(runs, [&](const Run& run) {
-    return run.provisional && run.restart == restart &&
-           std::abs(run.start - start) <= kProvisionalSlack;
-  });
+  auto it = std::ranges::find_if(
+      runs, [&](const Run& run) { return may_have_started(run, start, restart); });
   return it == runs.end() ? nullptr : &*it;
 }
 
 }  // namespace
+
+bool may_have_started(const Run& run, int64_t start, int64_t restart) {
+  return run.provisional && run.restart == restart && start <= run.start &&
+         run.start - start <= kProvisionalSlack;
+}
 
 Found run_of_hook(Journal& journal, const RawRecord& r, const Answer& answer) {
   int64_t seen = r.wall_us / 1'000'000;
@@ -126,21 +129,30 @@ Found run_of_hook(Journal& journal, const RawRecord& r, const Answer& answer) {
 
 std::optional<Found> run_of_node(Journal& journal, const RawRecord& r, const Answer& answer) {
   int64_t seen = r.wall_us / 1'000'000;
+  // The start time in a node's record comes from the user's environment: not to be trusted. The
+  // restart count is Slurm's own.
   int64_t restart = r.number("@restart", -1);
-  int64_t start = r.number("@start_time", r.number("SLURM_JOB_START_TIME", 0));
-  auto runs = journal.runs_of(r.job_id());
-  for (const Run& run : runs) {
-    if (run.start <= 0) continue;
-    if (start > 0 ? run.start == start
-                  : run.start <= seen + kNodeClockSlack && (restart < 0 || run.restart == restart))
+  for (const Run& run : journal.runs_of(r.job_id()))
+    if (run.start > 0 && run.start <= seen + kNodeClockSlack &&
+        (restart < 0 || run.restart == restart))
       return Found{run, false, false};
-  }
   if (answer.status == Answer::Status::not_asked) return std::nullopt;
   if (answer.status == Answer::Status::found && !slurm::pending(*answer.info) &&
       (restart < 0 || answer.info->restart_count == restart))
     return run_of_info(journal, *answer.info);
-  // slurmctld knows no such run, or does not answer: the node's word is all there is.
-  Run run = make(r, nullptr, start > 0 ? start : seen, start <= 0);
+  // slurmctld knows no such run, or does not answer: the node's word is all there is. Of that only
+  // what Slurm itself put there.
+  Run run;
+  run.job_id = r.job_id();
+  run.uid = static_cast<uint32_t>(r.number("@uid", UINT32_MAX));
+  run.user = slurm::user_name(run.uid);
+  run.restart = std::max<int64_t>(restart, 0);
+  run.start = seen;
+  run.provisional = true;
+  inbox::RawRecord own = r;
+  std::erase_if(own.fields, [](const auto& f) { return !f.first.starts_with('@'); });
+  run.job = event::job_from_record(own).dump();
+  run.env = event::env_from_record(r).dump();
   journal.add_run(&run);
   return Found{run, true, false};
 }

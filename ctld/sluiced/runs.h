@@ -20,6 +20,11 @@ struct Found {
   bool info_is_this = false;  // the answer is about this very run, not a later one
 };
 
+// Is `run` a provisional one that slurmctld may have started at `start`? A hook runs at its job's
+// start or a little later, never before: what started after the hook is another run, with the id
+// that a killed slurmctld gave away again.
+bool may_have_started(const journal::Run& run, int64_t start, int64_t restart);
+
 // For kinds start and end.
 Found run_of_hook(journal::Journal& journal, const inbox::RawRecord& record, const Answer& answer);
 // For records of nodes and of sluice emit; no value: not known, and asking may help.

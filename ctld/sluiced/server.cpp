@@ -20,6 +20,7 @@ namespace sluice::daemon {
 namespace {
 
 constexpr size_t kMaxLine = 512U << 10;        // of a request
+constexpr int kMaxDepth = 32;                  // what is emitted stays well under the parser's bound
 constexpr size_t kMaxConnections = 256;
 constexpr size_t kMaxConnectionsPerUser = 32;  // of one that is no administrator
 constexpr size_t kMaxUnsent = 16U << 20;       // a caller that does not read is cut off
@@ -198,7 +199,7 @@ bool Server::serve(Connection& c) {
       std::lock_guard lock(c.reply.shared_->mutex);
       c.reply.shared_->busy = true;
     }
-    auto request = Json::parse(line);
+    auto request = Json::parse(line, false, kMaxDepth);
     if (!request || !request->is_object())
       c.reply.answer(problem("a request must be one JSON object a line" +
                              (request ? std::string() : ": " + request.error().what)));

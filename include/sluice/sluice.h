@@ -63,7 +63,7 @@ struct sluice_receipt {
   char record[60];  /* sluiced's name for what it took, in its log; ends with a NUL */
 };
 
-struct sluice; /* a connection to sluiced */
+struct sluice_handle; /* a connection to sluiced */
 
 /* Emits one event. `type` is "user.NAME", NAME of a-z 0-9 _ . -, at most 64 characters in all.
  * `json_data` is one JSON value, or NULL for none; it arrives as the event's data.value. The socket
@@ -73,14 +73,14 @@ SLUICE_API int sluice_emit(const char *type, const char *json_data, struct sluic
 
 /* A handle, for many events over one connection. `socket_path` NULL: as above. `timeout_ms` bounds
  * the opening and each call, 0: 20 s. `*out` is set to NULL on failure. */
-SLUICE_API int sluice_open(const char *socket_path, int timeout_ms, struct sluice **out,
+SLUICE_API int sluice_open(const char *socket_path, int timeout_ms, struct sluice_handle **out,
                            struct sluice_error *err);
 /* As sluice_emit. Connects again by itself if sluiced was restarted in between. `receipt` may be
  * NULL; it is filled in for SLUICE_OK and SLUICE_E_KEPT. */
-SLUICE_API int sluice_send(struct sluice *handle, const char *type, const char *json_data,
+SLUICE_API int sluice_send(struct sluice_handle *handle, const char *type, const char *json_data,
                            struct sluice_receipt *receipt, struct sluice_error *err);
 /* NULL is allowed. */
-SLUICE_API void sluice_close(struct sluice *handle);
+SLUICE_API void sluice_close(struct sluice_handle *handle);
 
 /* A sentence for the code; static, never NULL, for unknown codes too. */
 SLUICE_API const char *sluice_strerror(int code);

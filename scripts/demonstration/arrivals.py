@@ -5,7 +5,7 @@ import threading
 import time
 from datetime import datetime
 
-HEADER = f"{'arrived':15} {'sink':8} {'event':20} {'subject':9} {'what':24} after"
+HEADER = f"  {'arrived':13} {'sink':8} {'event':20} {'subject':11} {'what':20} after"
 
 
 def parse_time(text):
@@ -23,18 +23,27 @@ def ending(exit_code):
 def what(event):
     """State and exit code, as far as an event of this type has them."""
     data = event["data"]
+    if event["type"].startswith("user."):
+        return json.dumps(data["value"])
     if event["type"] == "slurm.job.launch":
         return f"on {data['node']}"
     if event["type"] == "slurm.job.exit":
         how = f"signal {data['signal']}" if "signal" in data else f"exit {data['exit_code']}"
         return f"on {data['node']}: {how}"
     state = (data["job"]["job_state"] or ["?"])[0]
+    if state == "CANCELLED":
+        return state  # its exit code would say nothing
     return " ".join(filter(None, [state, ending(data["job"]["exit_code"])]))
+
+
+def key(event):
+    """(job, type): a node's events have their node in the subject, job/1/n0."""
+    return "/".join(event["subject"].split("/")[:2]), event["type"]
 
 
 class Arrivals:
     def __init__(self, sinks):
-        self.seen = {sink: {} for sink in sinks}  # event id -> (subject, type)
+        self.seen = {sink: {} for sink in sinks}  # event id -> (job, type)
         self.repeats = 0
         self.refused = []  # what a receiver found wrong
         self.latencies = []
@@ -47,23 +56,19 @@ class Arrivals:
             if event["id"] in self.seen[sink]:
                 self.repeats += 1  # at least once: a repeat is known by its id
                 return
-            self.seen[sink][event["id"]] = (event["subject"], event["type"])
+            self.seen[sink][event["id"]] = key(event)
             self.latencies.append(after)
             clock = datetime.fromtimestamp(now).strftime("%H:%M:%S.%f")[:12]
-            print(f"  {clock:13} {sink:8} {event['type']:20} {event['subject']:9} "
-                  f"{what(event):24} {after * 1000:.0f} ms", flush=True)
+            print(f"  {clock:13} {sink:8} {event['type']:20} {event['subject']:11} "
+                  f"{what(event):20} {after * 1000:.0f} ms", flush=True)
 
     def refuse(self, why):
         with self._lock:
             self.refused.append(why)
 
-    def has(self, expected):
+    def everywhere(self, events):
         with self._lock:
-            return all(expected <= set(seen.values()) for seen in self.seen.values())
-
-    def count(self, subject, type):
-        with self._lock:
-            return sum((subject, type) in seen.values() for seen in self.seen.values())
+            return all(set(events) <= set(seen.values()) for seen in self.seen.values())
 
     def report(self, expected):
         """Prints the verdict; True if each sink had each event once, and nothing else came."""

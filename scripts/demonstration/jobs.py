@@ -3,8 +3,10 @@
 import time
 
 from cluster import wait_until
+from cluster.daemons import PATH
 
 from .arrivals import HEADER
+from .sluiced import SOCKET
 
 USER = "alice"
 RAN = ("slurm.job.start", "slurm.job.launch", "slurm.job.exit", "slurm.job.end")
@@ -32,6 +34,14 @@ def submit_all(cluster, arrivals):
     print("\nAn array of three:")
     job = jobs.sbatch("--event-sink=hook,log --array=0-2 ok.sh")
     jobs.expect([(f"job/{job}_{task}", type) for task in range(3) for type in RAN])
+    print("\nOne that tells something itself:")
+    job = jobs.sbatch("--event-sink=hook,log --nodelist=n0 "
+                      "--wrap \"sluice emit user.checkpoint '{\\\"step\\\": 1200}'\"")
+    jobs.ran(job)
+    jobs.expect([(f"job/{job}", "user.checkpoint")])
+    print("\nWhat the administrator sees:")
+    time.sleep(0.5)  # its counters are some 200 ms behind
+    jobs.type("sluice status", user="root", node=None)
     print()
     return jobs.expected
 
@@ -41,12 +51,15 @@ class Jobs:
         self.cluster, self.arrivals = cluster, arrivals
         self.expected = set()
 
-    def type(self, line):
-        """Runs a command line as the user would, and shows both."""
-        print(f"  $ {line}", flush=True)
-        done = self.cluster.run(["sh", "-c", line], user=USER, check=False)
+    def type(self, line, user=USER, node="n0"):
+        """Runs a command line as `user` would, and shows both. For `sluice`: whose sluiced."""
+        print(f"  {'#' if user == 'root' else '$'} {line}", flush=True)
+        layout = self.cluster.layout
+        environment = {"SLUICE_SOCKET": layout.node(node) / SOCKET if node else
+                       layout.dir / "run" / SOCKET, "PATH": f"{layout.build}/common:{PATH}"}
+        done = self.cluster.run(["sh", "-c", line], user=user, env=environment, check=False)
         for said in (done.stdout + done.stderr).splitlines():
-            print(f"  {said}", flush=True)
+            print(f"  {said}".rstrip(), flush=True)
         return done
 
     def sbatch(self, arguments):
@@ -62,10 +75,8 @@ class Jobs:
 
     def wait(self, events):
         """Until both sinks have them; what is missing is told in the end."""
-        def come():
-            return all(self.arrivals.count(*e) == len(self.arrivals.seen) for e in events)
         try:
-            wait_until(come, 20, "events", every=0.01)
+            wait_until(lambda: self.arrivals.everywhere(events), 20, "events", every=0.01)
         except TimeoutError:
-            print("  … not all within 20 s")
+            print("  … not all of them within 20 s")
         time.sleep(0.05)  # what should not come would come about now

@@ -1,6 +1,6 @@
 """The set-up that crash and failure tests account by, and asking its sluiced.
 
-Every slurm.* event goes to the file sink `all` by a route, whatever a job asks for; `mine` is for
+Every slurm.* event goes to the file sink `every` by a route, whatever a job asks for; `mine` is for
 jobs that name it with --event-sink.
 """
 
@@ -21,12 +21,12 @@ def accounted(sinks=None, **more):
             "public_sinks": str(c.layout.dir / "sinks"),
             "munge_socket": str(c.layout.munge_socket),
             "sinks": {
-                "all": {"type": "file", "path": str(folder / "all.jsonl"), "max_mib": 0},
+                "every": {"type": "file", "path": str(folder / "every.jsonl"), "max_mib": 0},
                 "mine": {"type": "file", "path": str(folder / "mine.jsonl"), "max_mib": 0},
                 **(sinks(c) if callable(sinks) else sinks or {}),
             },
             "routes": [{"pattern": {"type": [{"prefix": "slurm."}, {"prefix": "sluice."}]},
-                        "sinks": ["all"]}],
+                        "sinks": ["every"]}],
             **{k: v(c) if callable(v) else v for k, v in more.items()},
         }
     return made
@@ -49,7 +49,7 @@ def socket_of(cluster):
     return cluster.layout.sluiced / "sluice.sock"
 
 
-def settle(cluster, seconds=60, sinks=("all", "mine"), path=None):
+def settle(cluster, seconds=60, sinks=("every", "mine"), path=None):
     """Until sluiced has nothing to import, a sweep later than now is in, and nothing is queued."""
     path = path or socket_of(cluster)
 

@@ -81,7 +81,7 @@ def seconds_of(event):
 class Contract:
     """`Contract(cluster).check()`: the complaints, empty if all is well."""
 
-    def __init__(self, cluster, sink="all"):
+    def __init__(self, cluster, sink="every"):
         self.cluster = cluster
         self.complaints = []
         self.repeats = 0
@@ -115,7 +115,7 @@ class Contract:
         about = event["data"]["job"]
         if about.get("start_time") is not None:
             return about["start_time"] == job.start
-        return event["type"] == START and abs(seconds_of(event) - job.start) <= NEAR
+        return event["type"] == START and -1 < seconds_of(event) - job.start <= NEAR
 
     def runs_of(self, job_id):
         """[(start event, closing event or None)], paired in the order they came."""
@@ -125,7 +125,8 @@ class Contract:
                 runs.append([event, None])
                 open_runs.append(runs[-1])
             elif event["type"] in (END, LOST):
-                mine = [r for r in open_runs if self._same_run(r[0], event)]
+                mine = sorted((r for r in open_runs if self._distance(r[0], event) is not None),
+                              key=lambda r: self._distance(r[0], event))
                 if not mine:
                     self.complain(f"job {job_id}: {event['type']} {event['id']} comes without a "
                                   "start before it")
@@ -135,10 +136,11 @@ class Contract:
         return runs
 
     @staticmethod
-    def _same_run(start, end):
+    def _distance(start, end):
+        """0: surely of one run, 1: perhaps, None: not."""
         a = start["data"]["job"].get("start_time")
         b = end["data"]["job"].get("start_time")
-        return a is None or b is None or a == b
+        return 0 if a == b else 1 if a is None or b is None else None
 
     def check(self):
         self.check_known()

@@ -75,7 +75,7 @@ class Moto:
         allow_all = {"Version": "2012-10-17",
                      "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
         self.cli("iam", "create-user", "--user-name", "sluice")
-        self.cli("iam", "put-user-policy", "--user-name", "sluice", "--policy-name", "all",
+        self.cli("iam", "put-user-policy", "--user-name", "sluice", "--policy-name", "every",
                  "--policy-document", json.dumps(allow_all))
         made = self.cli("iam", "create-access-key", "--user-name", "sluice")["AccessKey"]
         self.key, self.secret = made["AccessKeyId"], made["SecretAccessKey"]

@@ -1,0 +1,114 @@
+"""The systemd units, sysusers and tmpfiles that are shipped: systemd's own tools accept them."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+ETC = PROJECT / "etc"
+BUILT = Path(os.environ.get("SLUICE_BUILD", PROJECT / "build" / "dev"), "etc", "systemd")
+
+
+def run(*command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+@unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze here")
+class Units(unittest.TestCase):
+    # What systemd-analyze calls the exposure, times ten: kept from growing unnoticed.
+    WORST = {"sluiced.service": 20, "sluiced-node.service": 25}
+
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def take(self, *sources):
+        """Copies with a program that is there in place of the one that will be installed."""
+        for source in sources:
+            text = re.sub(r"(?m)^(ExecStart=)\S+", r"\1/bin/true", source.read_text())
+            (self.folder / source.name).write_text(text)
+        return sorted(self.folder.iterdir())
+
+    def verify(self, *sources):
+        code, said = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
+                         *self.take(*sources))
+        # Slurm's and munge's own units may be missing or imperfect.
+        ours = [line for line in said.splitlines() if "sluice" in line]
+        self.assertEqual((code, ours), (0, []), said)
+
+    def test_controller(self):
+        self.verify(BUILT / "sluiced.service", ETC / "systemd/run-sluice-inbox.mount")
+
+    def test_node(self):
+        self.verify(BUILT / "sluiced-node.service", ETC / "systemd/node/run-sluice-inbox.mount")
+
+    def test_programs_are_where_they_will_be_installed(self):
+        for name in self.WORST:
+            text = (BUILT / name).read_text()
+            self.assertNotIn("@", re.sub(r"@system-service", "", text))
+            self.assertRegex(text, r"(?m)^ExecStart=/\S*/sluiced ")
+
+    def test_hardening(self):
+        for unit in self.take(*(BUILT / name for name in self.WORST)):
+            code, said = run("systemd-analyze", "security", "--offline=true", "--no-pager",
+                             f"--threshold={self.WORST[unit.name]}", unit)
+            self.assertEqual(code, 0, said)
+
+
+@unittest.skipUnless(shutil.which("systemd-sysusers") and shutil.which("systemd-tmpfiles"),
+                     "no systemd-sysusers here")
+class UsersAndFolders(unittest.TestCase):
+    def made_by(self, name):
+        root = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (root / "etc").mkdir()
+        (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nslurm:x:64030:64030::/:/bin/false\n")
+        (root / "etc/group").write_text("root:x:0:\nslurm:x:64030:\n")
+        for tool, arguments in (("sysusers", []), ("tmpfiles", ["--create"])):
+            code, said = run(f"systemd-{tool}", f"--root={root}", *arguments,
+                             ETC / f"{tool}.d" / name)
+            self.assertEqual(code, 0, said)
+        return root
+
+    def test_controller(self):
+        root = self.made_by("sluice.conf")
+        user = re.search(r"^sluice:x:(\d+):", (root / "etc/passwd").read_text(), re.M)
+        self.assertTrue(user)
+        groups = (root / "etc/group").read_text()
+        self.assertRegex(groups, r"(?m)^sluice:x:\d+:slurm$")
+        self.assertRegex(groups, r"(?m)^sluice-admin:x:\d+:")
+        status = (root / "run/sluice").stat()
+        self.assertEqual((status.st_uid, status.st_mode & 0o7777), (int(user[1]), 0o755))
+
+    def test_node(self):
+        root = self.made_by("sluice-node.conf")
+        self.assertRegex((root / "etc/passwd").read_text(), r"(?m)^sluice:x:\d+:")
+        self.assertNotIn(":slurm\n", (root / "etc/group").read_text())
+        status = (root / "run/sluice").stat()
+        self.assertEqual((status.st_uid, status.st_mode & 0o7777), (0, 0o755))
+
+    def test_inbox_options(self):
+        """The mount's options do what the unit says, tried in a mount namespace of its own."""
+        root = self.made_by("sluice.conf")
+        unit = (ETC / "systemd/run-sluice-inbox.mount").read_text()
+        options = re.search(r"(?m)^Options=(.*)$", unit)[1]
+        where = root / "inbox"
+        where.mkdir()
+        code, said = run(
+            "unshare", "--mount", "--propagation", "private", "sh", "-ec",
+            f"mount --bind {root}/etc/passwd /etc/passwd; mount --bind {root}/etc/group /etc/group\n"
+            f"mount -t tmpfs -o {options} tmpfs {where}\n"
+            f"stat -c '%U %G %a' {where}; stat -f -c '%c' {where}; grep {where} /proc/mounts")
+        self.assertEqual(code, 0, said)
+        owner, inodes, mounted = said.splitlines()
+        self.assertEqual((owner, inodes), ("slurm sluice 2770", "65536"))
+        for option in ("nosuid", "nodev", "noexec", "size=262144k"):
+            self.assertIn(option, mounted)
+
+
+if __name__ == "__main__":
+    unittest.main()
