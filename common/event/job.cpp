@@ -154,6 +154,18 @@ Json env_from_info(const slurm::JobInfo& j) {
     put("SLURM_ARRAY_TASK_ID", std::to_string(j.array_task_id));
   }
   if (j.het_job_id != 0) put("SLURM_HET_JOB_ID", std::to_string(j.het_job_id));
+  put("SLURM_JOB_NUM_NODES", std::to_string(j.nodes_count));
+  put("SLURM_JOB_STDIN", j.std_in);
+  put("SLURM_JOB_STDOUT", j.std_out);
+  put("SLURM_JOB_STDERR", j.std_err);
+  if (slurm::ended(j)) {
+    auto status = static_cast<int>(j.exit_code);
+    put("SLURM_JOB_EXIT_CODE", std::to_string(status));
+    put("SLURM_JOB_EXIT_CODE2",
+        std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 0) + ":" +
+            std::to_string(WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    put("SLURM_JOB_DERIVED_EC", std::to_string(j.derived_exit_code));
+  }
   return out;
 }
 

@@ -82,7 +82,7 @@ JobInfo convert(const slurm_job_info_t& j) {
   out.command = str(j.command);
   out.batch_host = str(j.batch_host);
   out.tres = str(j.tres_alloc_str);
-  out.cluster = str(j.cluster);
+  out.cluster = str(j.cluster != nullptr ? j.cluster : slurm_conf.cluster_name);
   auto* reason_string = slurm_job_reason_string != nullptr ? slurm_job_reason_string
                                                            : slurm_job_state_reason_string;
   if (reason_string != nullptr) out.reason = str(reason_string(static_cast<int>(j.state_reason)));

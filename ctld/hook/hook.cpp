@@ -1,10 +1,12 @@
 #include "ctld/hook/hook.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
 #include "common/inbox/writer.h"
+#include "ctld/hook/known_jobs.h"
 
 extern "C" {
 #include <slurm/slurm.h>
@@ -21,6 +23,7 @@ namespace {
 
 constexpr const char* kDefaultInbox = "/run/sluice/inbox";
 constexpr const char* kOption = "sluice_inbox=";
+constexpr const char* kJobId = "SLURM_JOB_ID=";
 
 constinit inbox::Writer writer;
 
@@ -63,8 +66,10 @@ void configure() {
                 dir);
 }
 
-void job(const char* kind, void* job_record, bool is_complete) {
-  if (!inside_slurmctld() || job_record == nullptr) return;
+namespace {
+
+// Everything slurmctld tells its own scripts of a job.
+void whole(const char* kind, void* job_record, bool is_complete) {
   int64_t before = now_us();
   char** env = job_common_env_vars(job_record, is_complete);
   int64_t got = now_us();
@@ -73,12 +78,46 @@ void job(const char* kind, void* job_record, bool is_complete) {
   record.add_number("env_us", got - before);
   for (char** e = env; *e != nullptr; ++e) record.add(*e);
   writer.write(kind, record);
+  if (!is_complete) {
+    remember_task(env);
+    for (char** e = env; *e != nullptr; ++e)
+      if (strncmp(*e, kJobId, strlen(kJobId)) == 0)
+        remember(job_record, static_cast<uint32_t>(strtoul(*e + strlen(kJobId), nullptr, 10)));
+  }
   for (char** e = env; *e != nullptr; ++e) {
     void* item = *e;
     slurm_xfree(&item);
   }
   void* array = static_cast<void*>(env);
   slurm_xfree(&array);
+}
+
+}  // namespace
+
+void start(void* job_record) {
+  if (!inside_slurmctld() || job_record == nullptr) return;
+  Task task = known_task(job_record);
+  if (task.job_id == 0) return whole("start", job_record, false);
+  remember(job_record, task.job_id);
+  inbox::Record record;
+  record.add_number("job_id", task.job_id);
+  record.add_number("array_job_id", task.array_job_id);
+  record.add_number("array_task_id", task.array_task_id);
+  for (size_t i = 0; i < task.common_count; ++i) record.add(task.common[i]);
+  writer.write("start", record);
+}
+
+void end(void* job_record) {
+  if (!inside_slurmctld() || job_record == nullptr) return;
+  uint32_t job_id = known_id(job_record);
+  if (job_id == 0) return whole("end", job_record, true);
+  inbox::Record record;
+  record.add_number("job_id", job_id);
+  writer.write("end", record);
+}
+
+void completion(void* job_record) {
+  if (inside_slurmctld() && job_record != nullptr) whole("comp", job_record, true);
 }
 
 }  // namespace sluice::hook

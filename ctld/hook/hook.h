@@ -2,7 +2,9 @@
 //
 // slurmctld's headers are not installed, so a job is an opaque pointer here and everything known
 // of it comes from slurmctld's own job_common_env_vars(): the documented environment of
-// PrologSlurmctld and EpilogSlurmctld, the job's SPANK_* variables first.
+// PrologSlurmctld and EpilogSlurmctld, the job's SPANK_* variables first. That is costly, so it is
+// called once a job, and once an array where tasks start in a row; otherwise the record says which
+// job it is (known_jobs.h) and sluiced learns the rest from slurmctld.
 #pragma once
 
 namespace sluice::hook {
@@ -13,7 +15,9 @@ bool inside_slurmctld();
 // Reads sluice_inbox from PrEpParameters (default /run/sluice/inbox). Call from the plugin's init.
 void configure();
 
-// Leaves a record of `kind` for the job. Called with slurmctld's job lock held; never fails.
-void job(const char* kind, void* job_record, bool is_complete);
+// Each leaves a record for the job. Called with slurmctld's job write lock held; never fails.
+void start(void* job_record);
+void end(void* job_record);
+void completion(void* job_record);  // jobcomp: also of jobs that never started
 
 }  // namespace sluice::hook

@@ -33,12 +33,12 @@ SLUICE_EXPORT int jobcomp_p_set_location() {
 }
 
 SLUICE_EXPORT int jobcomp_p_log_record(void* job) {
-  sluice::hook::job("comp", job, true);
+  sluice::hook::completion(job);
   return SLURM_SUCCESS;
 }
 
 SLUICE_EXPORT int jobcomp_p_record_job_end(void* job) {
-  sluice::hook::job("comp", job, true);
+  sluice::hook::completion(job);
   return SLURM_SUCCESS;
 }
 

@@ -47,12 +47,12 @@ SLUICE_EXPORT int prep_p_epilog(void*, void*) {
 }
 
 SLUICE_EXPORT int prep_p_prolog_slurmctld(void* job, bool*) {
-  sluice::hook::job("start", job, false);
+  sluice::hook::start(job);
   return SLURM_SUCCESS;
 }
 
 SLUICE_EXPORT int prep_p_epilog_slurmctld(void* job, bool*) {
-  sluice::hook::job("end", job, true);
+  sluice::hook::end(job);
   return SLURM_SUCCESS;
 }
 

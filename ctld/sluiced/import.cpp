@@ -27,6 +27,11 @@ Json parse_or_object(const std::string& text) {
   return json && json->is_object() ? *json : Json::object();
 }
 
+// Only a record with slurmctld's whole environment of the job has this.
+bool is_whole(const RawRecord& r) {
+  return r.number("SLURM_JOB_ID") > 0;
+}
+
 // Slurm's answer over the hook's view, or the hook's alone.
 Json job_of(const RawRecord& r, const Answer& answer, bool info_is_this) {
   return info_is_this ? event::job_from_info(*answer.info) : event::job_from_record(r);
@@ -93,7 +98,8 @@ void Import::start(const RawRecord& r, const Answer& answer) {
                             "end_time", "completing"})
       d.job.set(key, Json());
   }
-  d.env = event::env_from_record(r);
+  d.env = found.info_is_this && !is_whole(r) ? event::env_from_info(*answer.info)
+                                             : event::env_from_record(r);
   bool late = choose_sinks(&run, r) && !found.fresh;
   run.job = d.job.dump();
   run.env = d.env.dump();
@@ -139,7 +145,10 @@ void Import::ended(Run run, const slurm::JobInfo* info, const RawRecord* r) {
         d.job.set("derived_exit_code", event::exit_code(r->number("SLURM_JOB_DERIVED_EC")));
     }
   }
-  if (r != nullptr) d.env = event::env_from_record(*r);
+  if (r != nullptr && is_whole(*r))
+    d.env = event::env_from_record(*r);
+  else if (info != nullptr)
+    d.env = event::env_from_info(*info);
   run.state = RunState::ended;
   run.job = d.job.dump();
   journal_.save_run(run);

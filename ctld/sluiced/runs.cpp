@@ -50,15 +50,22 @@ void fill_from_record(Run* run, const RawRecord& r) {
   take(&run->name, "SLURM_JOB_NAME");
   take(&run->selection, "SPANK_EVENT_SINK");
   if (run->job.empty()) run->job = event::job_from_record(r).dump();
-  if (r.kind == "start" || run->env.empty()) run->env = event::env_from_record(r).dump();
+  if (run->env.empty()) run->env = event::env_from_record(r).dump();
+}
+
+// A short record does not say it.
+int64_t restart_of(const RawRecord& r) {
+  return r.number("@restart", r.number("SLURM_JOB_RESTART_COUNT", -1));
 }
 
 Run make(const RawRecord& r, const JobInfo* info, int64_t start, bool provisional) {
   Run run = info != nullptr ? from_info(*info) : Run{};
-  fill_from_record(&run, r);
+  // A short record of an array's task says what was so when the array's first task started.
+  if (info == nullptr || r.number("SLURM_JOB_ID") > 0) fill_from_record(&run, r);
+  if (run.selection.empty()) run.selection = text::to_utf8(r.get("SPANK_EVENT_SINK"));
   run.start = start;
   run.provisional = provisional;
-  if (info == nullptr) run.restart = r.number("@restart", r.number("SLURM_JOB_RESTART_COUNT", 0));
+  if (info == nullptr) run.restart = std::max<int64_t>(restart_of(r), 0);
   return run;
 }
 
@@ -91,6 +98,20 @@ const Run* provisional_near(const std::vector<Run>& runs, int64_t start, int64_t
   return it == runs.end() ? nullptr : &*it;
 }
 
+// Of `runs`, newest first, the one a node saw at `seen`: the newest that had started by then or,
+// should the node's clock be behind, the first that started soon after. Ids are reused, so a newer
+// run is not simply the one.
+std::optional<Run> run_at_node(const std::vector<Run>& runs, int64_t seen, int64_t restart) {
+  std::optional<Run> after;
+  for (const Run& run : runs) {
+    if (run.start <= 0 || run.start > seen + kNodeClockSlack) continue;
+    if (restart >= 0 && run.restart != restart) continue;
+    if (run.start <= seen) return run;
+    after = run;
+  }
+  return after;
+}
+
 }  // namespace
 
 bool may_have_started(const Run& run, int64_t start, int64_t restart) {
@@ -100,7 +121,7 @@ bool may_have_started(const Run& run, int64_t start, int64_t restart) {
 
 Found run_of_hook(Journal& journal, const RawRecord& r, const Answer& answer) {
   int64_t seen = r.wall_us / 1'000'000;
-  int64_t restart = r.number("SLURM_JOB_RESTART_COUNT", 0);
+  int64_t restart = restart_of(r);
   bool end = r.kind == "end";
   int64_t in_answer = start_in_answer(r, answer);
   int64_t start = r.number("SLURM_JOB_START_TIME", 0);  // newer Slurm says it in the hook
@@ -116,11 +137,11 @@ Found run_of_hook(Journal& journal, const RawRecord& r, const Answer& answer) {
     // The restart count is already the next one if the job was requeued.
     for (const Run& run : runs)
       if (run.start > 0 && run.start <= seen + 1 && same_job(run, r) &&
-          (run.restart == restart || run.restart == restart - 1))
+          (restart < 0 || run.restart == restart || run.restart == restart - 1))
         return {run, false, false};
   } else {
     for (const Run& run : runs)
-      if (run.start == seen && run.restart == restart) return {run, false, false};
+      if (run.start == seen && (restart < 0 || run.restart == restart)) return {run, false, false};
   }
   Run run = make(r, info, start > 0 ? start : seen, start <= 0);
   journal.add_run(&run);
@@ -132,10 +153,8 @@ std::optional<Found> run_of_node(Journal& journal, const RawRecord& r, const Ans
   // The start time in a node's record comes from the user's environment: not to be trusted. The
   // restart count is Slurm's own.
   int64_t restart = r.number("@restart", -1);
-  for (const Run& run : journal.runs_of(r.job_id()))
-    if (run.start > 0 && run.start <= seen + kNodeClockSlack &&
-        (restart < 0 || run.restart == restart))
-      return Found{run, false, false};
+  if (auto run = run_at_node(journal.runs_of(r.job_id()), seen, restart))
+    return Found{*run, false, false};
   if (answer.status == Answer::Status::not_asked) return std::nullopt;
   if (answer.status == Answer::Status::found && !slurm::pending(*answer.info) &&
       (restart < 0 || answer.info->restart_count == restart))

@@ -17,7 +17,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from cluster import Cluster, ClusterConfig  # noqa: E402
 from demonstration.arrivals import Arrivals, FileFollower  # noqa: E402
 from demonstration.jobs import submit_all  # noqa: E402
-from demonstration.sluiced import start_all  # noqa: E402
+from demonstration.sluiced import SOCKET, start_all  # noqa: E402
 from demonstration.webhook import WebhookReceiver  # noqa: E402
 
 
@@ -25,7 +25,8 @@ def show(folder, build):
     secret = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
     began = time.monotonic()
     config = ClusterConfig(name="demo", build=build, plugins=("prep", "spank", "jobcomp"),
-                           spank_arguments=(f"sinks={folder}/run/sinks",))
+                           spank_arguments=(f"sinks={folder}/run/sinks",
+                                            f"socket={folder}/%n/{SOCKET}"))
     arrivals = Arrivals(sinks=("webhook", "file"))
     with Cluster(config, folder) as cluster, WebhookReceiver(secret, arrivals) as receiver:
         version = f"{cluster.version[0]}.{cluster.version[1]:02}"

@@ -35,8 +35,6 @@ def start_all(cluster, url, secret):
         "sinks": {
             "hook": {"type": "webhook", "url": url, "secret_file": str(key)},
             "log": {"type": "file", "path": str(layout.sluiced / "events.jsonl")},
-            # Not for --event-sink: routes and partitions may use it.
-            "ops": {"type": "file", "path": str(layout.sluiced / "ops.jsonl"), "public": False},
         },
     }
     path = layout.etc / "sluice.json"

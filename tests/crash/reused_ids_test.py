@@ -14,18 +14,30 @@ class ReusedIds(unittest.TestCase):
         self.c = self.enterContext(SluiceCluster(
             sluice=accounted(), plugins=("prep", "spank", "jobcomp"), min_job_age=3600))
 
+    def just_saved(self):
+        """Now slurmctld saves no job for the next 5 s."""
+        saved = self.c.layout.state / "job_state"
+        before = saved.stat().st_mtime_ns if saved.exists() else 0
+        held = self.c.sbatch(["-J", "plain", "--hold"])
+        self.c.wait_until(lambda: saved.stat().st_mtime_ns != before, 20, "saved jobs")
+        self.c.run(["scancel", str(held)])
+
     def forgotten(self, script):
         """A started job that slurmctld forgets: killed before it saved the job."""
         c = self.c
         for _ in range(TRIES):
+            self.just_saved()
             job = c.sbatch(["-J", "sel-old", "--event-sink=mine"], script)
             c.wait_until(lambda: self.starts_in_the_inbox_or_out(job), 10, "the start hook")
             c.kill9("slurmctld")
             c.start_slurmctld()
             c.wait_nodes()
-            if job not in [j.id for j in known_jobs(c)]:
-                return job
-            c.run(["scancel", str(job)])
+            if job in [j.id for j in known_jobs(c)]:
+                c.run(["scancel", str(job)])
+                continue
+            # slurmd is told to end a job nobody knows; until then the id's next job cannot run.
+            c.wait_until(lambda: not c.pids("slurmstepd"), 30, "the end of the forgotten job")
+            return job
         self.skipTest(f"slurmctld saved its jobs in time, {TRIES} times")
 
     def starts_in_the_inbox_or_out(self, job):

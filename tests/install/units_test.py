@@ -3,14 +3,19 @@
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
+from harness import SluiceCluster
+
 PROJECT = Path(__file__).resolve().parents[2]
 ETC = PROJECT / "etc"
-BUILT = Path(os.environ.get("SLUICE_BUILD", PROJECT / "build" / "dev"), "etc", "systemd")
+BUILD = Path(os.environ.get("SLUICE_BUILD", PROJECT / "build" / "dev"))
+BUILT = BUILD / "etc" / "systemd"
 
 
 def run(*command):
@@ -66,7 +71,8 @@ class UsersAndFolders(unittest.TestCase):
     def made_by(self, name):
         root = Path(self.enterContext(tempfile.TemporaryDirectory()))
         (root / "etc").mkdir()
-        (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nslurm:x:64030:64030::/:/bin/false\n")
+        (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n"
+                                         "slurm:x:64030:64030::/:/bin/false\n")
         (root / "etc/group").write_text("root:x:0:\nslurm:x:64030:\n")
         for tool, arguments in (("sysusers", []), ("tmpfiles", ["--create"])):
             code, said = run(f"systemd-{tool}", f"--root={root}", *arguments,
@@ -100,7 +106,8 @@ class UsersAndFolders(unittest.TestCase):
         where.mkdir()
         code, said = run(
             "unshare", "--mount", "--propagation", "private", "sh", "-ec",
-            f"mount --bind {root}/etc/passwd /etc/passwd; mount --bind {root}/etc/group /etc/group\n"
+            f"mount --bind {root}/etc/passwd /etc/passwd\n"
+            f"mount --bind {root}/etc/group /etc/group\n"
             f"mount -t tmpfs -o {options} tmpfs {where}\n"
             f"stat -c '%U %G %a' {where}; stat -f -c '%c' {where}; grep {where} /proc/mounts")
         self.assertEqual(code, 0, said)
@@ -108,6 +115,38 @@ class UsersAndFolders(unittest.TestCase):
         self.assertEqual((owner, inodes), ("slurm sluice 2770", "65536"))
         for option in ("nosuid", "nodev", "noexec", "size=262144k"):
             self.assertIn(option, mounted)
+
+
+class WhatTheUnitsRelyOn(unittest.TestCase):
+    def test_bad_configuration_is_not_retried(self):
+        code, said = run(BUILD / "ctld/sluiced/sluiced", "--config", "/nonexistent/sluice.json")
+        self.assertEqual(code, 78, said)
+        for unit in BUILT.glob("*.service"):
+            self.assertIn("RestartPreventExitStatus=78", unit.read_text())
+
+    def test_notifications(self):
+        """READY, WATCHDOG, RELOADING and STOPPING come as Type=notify and WatchdogSec= want."""
+        manager = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        name = f"sluice-test-{os.getpid()}"
+        manager.bind("\0" + name)
+        manager.settimeout(10)
+
+        def wait_for(state):
+            while (got := manager.recv(256).decode()) != state:
+                self.assertIn(got, ("READY=1", "WATCHDOG=1", "RELOADING=1", "STOPPING=1"))
+        c = self.enterContext(SluiceCluster(
+            nodes=1, plugins=("prep",), env={"NOTIFY_SOCKET": "@" + name},
+            sluice=lambda c: {"inbox": str(c.layout.inbox), "socket": f"{c.layout.sluiced}/socket",
+                              "journal": {"path": f"{c.layout.sluiced}/journal.db"},
+                              "public_sinks": f"{c.layout.sluiced}/sinks"}))
+        wait_for("READY=1")
+        wait_for("WATCHDOG=1")
+        c.signal("sluiced", signal.SIGHUP)
+        wait_for("RELOADING=1")
+        wait_for("READY=1")
+        c.signal("sluiced", signal.SIGTERM)
+        wait_for("STOPPING=1")
+        self.assertEqual(c.wait_ended("sluiced"), 0)
 
 
 if __name__ == "__main__":

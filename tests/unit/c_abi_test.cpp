@@ -1,0 +1,138 @@
+// sluice.h as C++ sees it: what goes wrong is a code and a sentence, never an exception.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "common/base/fd.h"
+#include "sluice/sluice.h"
+
+namespace {
+
+using sluice::Fd;
+
+// Says one thing to each caller, whatever it asks; "" hangs up.
+class Answerer {
+ public:
+  explicit Answerer(std::string answer, int callers = 1) : answer_(std::move(answer)) {
+    sockaddr_un addr{};
+    addr.sun_family = AF_UNIX;
+    path_ = ::testing::TempDir() + "sluice-abi-" + std::to_string(::getpid());
+    ::unlink(path_.c_str());
+    memcpy(addr.sun_path, path_.c_str(), path_.size());
+    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&addr), sizeof addr), 0);
+    EXPECT_EQ(::listen(listener_.get(), 8), 0);
+    thread_ = std::thread([this, callers] {
+      for (int i = 0; i < callers; ++i) serve();
+    });
+  }
+  ~Answerer() {
+    thread_.join();
+    ::unlink(path_.c_str());
+  }
+  Answerer(const Answerer&) = delete;
+  Answerer& operator=(const Answerer&) = delete;
+  const char* path() const { return path_.c_str(); }
+  std::string asked() const { return asked_; }
+
+ private:
+  void serve() {
+    Fd caller(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    char buf[4096];
+    ssize_t n = ::recv(caller.get(), buf, sizeof buf, 0);
+    if (n > 0) asked_.assign(buf, static_cast<size_t>(n));
+    std::string line = answer_ + "\n";
+    if (answer_.empty()) return;
+    EXPECT_GT(::send(caller.get(), line.data(), line.size(), MSG_NOSIGNAL), 0);
+  }
+
+  Fd listener_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  std::string path_;
+  std::string answer_;
+  std::string asked_;
+  std::thread thread_;
+};
+
+struct Sent {
+  int code;
+  std::string message;
+  sluice_receipt receipt;
+};
+
+Sent send(const char* path, const char* type, const char* data) {
+  sluice_error err{};
+  sluice_handle* handle = nullptr;
+  Sent out{};
+  EXPECT_EQ(sluice_open(path, 5000, &handle, &err), SLUICE_OK) << err.message;
+  out.code = sluice_send(handle, type, data, &out.receipt, &err);
+  out.message = err.message;
+  EXPECT_EQ(err.code, out.code);
+  sluice_close(handle);
+  return out;
+}
+
+TEST(CAbi, TakenWithAReceipt) {
+  Answerer daemon(R"({"job_id":42,"record":"abc","committed":true})");
+  Sent sent = send(daemon.path(), "user.x", "{\"a\": [1]}");
+  EXPECT_EQ(sent.code, SLUICE_OK);
+  EXPECT_EQ(sent.receipt.job_id, 42U);
+  EXPECT_STREQ(sent.receipt.record, "abc");
+  EXPECT_EQ(daemon.asked(), "{\"op\":\"emit\",\"type\":\"user.x\",\"data\":{\"a\":[1]}}\n");
+}
+
+TEST(CAbi, KeptOnTheNode) {
+  Answerer daemon(R"({"job_id":7,"record":"r","committed":false,"note":"kept on this node"})");
+  Sent sent = send(daemon.path(), "user.x", nullptr);
+  EXPECT_EQ(sent.code, SLUICE_E_KEPT);
+  EXPECT_EQ(sent.message, "kept on this node");
+  EXPECT_EQ(sent.receipt.job_id, 7U);
+}
+
+TEST(CAbi, RefusedInSluicedsWords) {
+  Answerer daemon(R"({"error":"process 1 is in no job of this host"})");
+  Sent sent = send(daemon.path(), "user.x", "1");
+  EXPECT_EQ(sent.code, SLUICE_E_REFUSED);
+  EXPECT_EQ(sent.message, "process 1 is in no job of this host");
+  EXPECT_EQ(sent.receipt.job_id, 0U);
+}
+
+TEST(CAbi, LostAndGarbled) {
+  {
+    Answerer daemon("");
+    EXPECT_EQ(send(daemon.path(), "user.x", "1").code, SLUICE_E_LOST);
+  }
+  {
+    Answerer daemon("HTTP/1.1 400 Bad Request");
+    EXPECT_EQ(send(daemon.path(), "user.x", "1").code, SLUICE_E_PROTOCOL);
+  }
+  {
+    Answerer daemon("{\"something\":\"else\"}");
+    EXPECT_EQ(send(daemon.path(), "user.x", "1").code, SLUICE_E_PROTOCOL);
+  }
+}
+
+TEST(CAbi, ALongMessageIsCutBetweenCharacters) {
+  std::string text;
+  while (text.size() < 1000) text += "ä";
+  Answerer daemon("{\"error\":\"x" + text + "\"}");
+  Sent sent = send(daemon.path(), "user.x", "1");
+  EXPECT_EQ(sent.message, "x" + text.substr(0, 506));
+}
+
+TEST(CAbi, ConnectsAgainAfterARestart) {
+  Answerer daemon(R"({"job_id":1,"record":"r","committed":true})", 2);
+  sluice_error err{};
+  sluice_handle* handle = nullptr;
+  ASSERT_EQ(sluice_open(daemon.path(), 5000, &handle, &err), SLUICE_OK);
+  EXPECT_EQ(sluice_send(handle, "user.x", "1", nullptr, &err), SLUICE_OK);
+  // The answerer hangs up after its answer, as a sluiced that stops does; it is given the time to.
+  ::usleep(50'000);
+  EXPECT_EQ(sluice_send(handle, "user.x", "2", nullptr, &err), SLUICE_OK) << err.message;
+  sluice_close(handle);
+}
+
+}  // namespace
