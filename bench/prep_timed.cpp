@@ -1,6 +1,6 @@
 // A prep_sluice.so that times itself inside slurmctld. It is the product's own sources, linked with
-// --wrap, so that three calls pass through here: the whole of a hook, Slurm's
-// job_common_env_vars within it, and the writev of the record. Between hooks, and never within
+// --wrap, so that these calls pass through here: the two hooks as a whole, Slurm's
+// job_common_env_vars within them, and the writev of the record. Between hooks, and never within
 // one, it also makes the peer: a bare create, write and rename of the same bytes on the same tmpfs.
 //
 // PrEpParameters: sluice_bench=FILE (timings.h) and, for the peer, sluice_bench_peer=FOLDER.
@@ -18,9 +18,11 @@ extern "C" {
 #include <slurm/slurm.h>
 extern slurm_conf_t slurm_conf __attribute__((weak));
 
-// sluice::hook::job(char const*, void*, bool), as its callers know it.
-void __real__ZN6sluice4hook3jobEPKcPvb(const char* kind, void* job, bool complete);
-void __wrap__ZN6sluice4hook3jobEPKcPvb(const char* kind, void* job, bool complete);
+// sluice::hook::start(void*) and end(void*), as their callers know them.
+void __real__ZN6sluice4hook5startEPv(void* job);
+void __wrap__ZN6sluice4hook5startEPv(void* job);
+void __real__ZN6sluice4hook3endEPv(void* job);
+void __wrap__ZN6sluice4hook3endEPv(void* job);
 char** __real_job_common_env_vars(void* job, bool complete) __attribute__((weak));
 char** __wrap_job_common_env_vars(void* job, bool complete);
 ssize_t __real_writev(int fd, const iovec* iov, int n);
@@ -82,6 +84,30 @@ int64_t peer() {
   return good ? took : 0;
 }
 
+void timed(int64_t kind, void (*hook)(void*), void* job) {
+  static bool peer_first = false;
+  open_once();
+  sluice::bench::Row row{};
+  row.kind = kind;
+  row.wall_us = nanoseconds(CLOCK_REALTIME) / 1000;
+  bool with_peer = peer_folder[0] != '\0';
+  // In turns before and after, so that neither always finds the caches warm.
+  peer_first = !peer_first;
+  if (with_peer && peer_first && size > 0) row.peer_ns = peer();
+  env_ns = 0;
+  ours_ns = 0;
+  int64_t cpu = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+  int64_t begin = nanoseconds(CLOCK_MONOTONIC);
+  hook(job);
+  row.total_ns = nanoseconds(CLOCK_MONOTONIC) - begin - ours_ns;
+  row.cpu_ns = nanoseconds(CLOCK_THREAD_CPUTIME_ID) - cpu - ours_ns;
+  row.env_ns = env_ns;
+  row.own_ns = row.total_ns - env_ns;
+  row.bytes = static_cast<int64_t>(size);
+  if (with_peer && !peer_first && size > 0) row.peer_ns = peer();
+  sluice::bench::add(file, row);
+}
+
 }  // namespace
 
 char** __wrap_job_common_env_vars(void* job, bool complete) {
@@ -104,26 +130,10 @@ ssize_t __wrap_writev(int fd, const iovec* iov, int n) {
   return written;
 }
 
-void __wrap__ZN6sluice4hook3jobEPKcPvb(const char* kind, void* job, bool complete) {
-  static bool peer_first = false;
-  open_once();
-  sluice::bench::Row row{};
-  row.kind = complete ? 1 : 0;
-  row.wall_us = nanoseconds(CLOCK_REALTIME) / 1000;
-  bool with_peer = peer_folder[0] != '\0';
-  // In turns before and after, so that neither always finds the caches warm.
-  peer_first = !peer_first;
-  if (with_peer && peer_first && size > 0) row.peer_ns = peer();
-  env_ns = 0;
-  ours_ns = 0;
-  int64_t cpu = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
-  int64_t begin = nanoseconds(CLOCK_MONOTONIC);
-  __real__ZN6sluice4hook3jobEPKcPvb(kind, job, complete);
-  row.total_ns = nanoseconds(CLOCK_MONOTONIC) - begin - ours_ns;
-  row.cpu_ns = nanoseconds(CLOCK_THREAD_CPUTIME_ID) - cpu - ours_ns;
-  row.env_ns = env_ns;
-  row.own_ns = row.total_ns - env_ns;
-  row.bytes = static_cast<int64_t>(size);
-  if (with_peer && !peer_first && size > 0) row.peer_ns = peer();
-  sluice::bench::add(file, row);
+void __wrap__ZN6sluice4hook5startEPv(void* job) {
+  timed(0, __real__ZN6sluice4hook5startEPv, job);
+}
+
+void __wrap__ZN6sluice4hook3endEPv(void* job) {
+  timed(1, __real__ZN6sluice4hook3endEPv, job);
 }

@@ -73,10 +73,15 @@ char* load(const char* path, size_t* size, const char** why) {
   if (text != nullptr) {
     size_t done = 0;
     ssize_t n = 0;
-    while (done < kMaxList && (n = ::read(fd, text + done, kMaxList - done)) > 0)
-      done += static_cast<size_t>(n);
+    while (done < kMaxList && ((n = ::read(fd, text + done, kMaxList - done)) > 0 ||
+                               (n < 0 && errno == EINTR)))
+      done += static_cast<size_t>(n > 0 ? n : 0);
     *size = done;
-    if (!starts({text, done}, kHeader)) {
+    if (n < 0) {
+      *why = strerror(errno);
+      free(text);
+      text = nullptr;
+    } else if (!starts({text, done}, kHeader)) {
       *why = "its first line is not \"# sluice sinks 1\"";
       free(text);
       text = nullptr;

@@ -62,13 +62,14 @@ void leave_cgroup() {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  leave_cgroup();
   if (::chdir("/") != 0) _exit(126);
   ::umask(022);
   int null = ::open("/dev/null", O_RDWR);
   if (null < 0) _exit(126);
   for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
-  close_range(3, ~0U, 0);
+  // Kernels before 5.9, and filters of containers, do not know it.
+  if (close_range(3, ~0U, 0) != 0)
+    for (int fd = 3; fd < 65536; ++fd) ::close(fd);
   const char* arguments[] = {path, "--role", "node", nullptr};
   ::execve(path, const_cast<char**>(arguments), environment);
   _exit(127);
@@ -88,6 +89,7 @@ void start_sluiced(const char* path) {
   pid_t first = ::fork();
   if (first == 0) {
     ::setsid();
+    leave_cgroup();  // before slurmd goes on: its cgroup must hold no stranger then
     // The second process is no session leader, and its parent is gone at once.
     if (::fork() == 0) become(path, environment.list());
     _exit(0);

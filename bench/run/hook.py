@@ -85,7 +85,7 @@ import os, subprocess, sys, time
 job, plugstack, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 times = {"with": [], "without": []}
 def one(kind):
-    os.link(plugstack + "." + kind, plugstack + ".next")
+    os.symlink(plugstack + "." + kind, plugstack + ".next")
     os.rename(plugstack + ".next", plugstack)
     begin = time.monotonic()
     subprocess.run(["srun", "--jobid", job, "-n1", "true"], check=True)

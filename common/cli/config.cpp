@@ -20,8 +20,8 @@ Json as_json(const config::Problem& p) {
 
 int check(const Common& common, const std::string& path, const std::string& role) {
   config::Problems problems;
-  auto config = config::load(
-      path, role == "node" ? config::Role::node : config::Role::controller, &problems);
+  auto config =
+      config::load(path, role == "node" ? config::Role::node : config::Role::controller, &problems);
   bool good = config::usable(problems);
   if (common.json) {
     Json list = Json::array();

@@ -50,7 +50,7 @@ void add_change(CLI::App& dead, Action* chosen, const char* name, const char* he
   all->excludes(sink)->excludes(seq);
   sub->callback([=] {
     if (o->sink.empty() && o->seq == 0 && !o->all)
-      throw CLI::RequiredError("Say which: --sink NAME, --seq SEQ or --all");
+      throw CLI::ValidationError(name, "say which: --sink NAME, --seq SEQ or --all");
     *chosen = [=](const Common& common) {
       return ask(common, o->request(op), [key](const Json& answer) {
         print_line(std::to_string(answer.get(key).integer()) + " dead letters " + key);

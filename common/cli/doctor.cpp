@@ -19,10 +19,14 @@ namespace sluice::cli {
 
 const char* name_of(Health health) {
   switch (health) {
-    case Health::ok: return "ok";
-    case Health::skipped: return "skipped";
-    case Health::warning: return "warning";
-    case Health::error: return "error";
+    case Health::ok:
+      return "ok";
+    case Health::skipped:
+      return "skipped";
+    case Health::warning:
+      return "warning";
+    case Health::error:
+      return "error";
   }
   return "error";
 }
@@ -36,9 +40,11 @@ size_t Findings::count(Health health) const {
 namespace {
 
 void check_config(const std::string& path, Patient* patient, Findings* findings) {
-  if (::access(path.c_str(), R_OK) != 0 && errno == EACCES)
-    return findings->skipped("config", path + " may not be read by this user",
+  if (::access(path.c_str(), R_OK) != 0 && errno == EACCES) {
+    patient->configured = false;
+    return findings->skipped("config", path + " may not be read by this user, nor what it decides",
                              "run sluice doctor as root");
+  }
   config::Problems problems;
   patient->config = config::load(path, patient->role, &problems);
   for (const auto& p : problems) {
@@ -46,7 +52,8 @@ void check_config(const std::string& path, Patient* patient, Findings* findings)
     if (p.warning)
       findings->warning("config", what, "change it, then sluice reload");
     else
-      findings->error("config", what, "mend it: sluiced keeps its last good one, and does not start");
+      findings->error("config", what,
+                      "mend it: sluiced keeps its last good one, and does not start");
   }
   if (problems.empty()) findings->ok("config", path + " has no faults");
 }
@@ -118,7 +125,8 @@ void show(const Common& common, const Findings& findings) {
     char head[40];
     snprintf(head, sizeof head, "%-8s %-16s", name_of(f.health), f.check.c_str());
     print_line(head + (" " + text::printable(f.found, 1000)));
-    if (!f.advice.empty()) print_line(std::string(26, ' ') + "-> " + text::printable(f.advice, 1000));
+    if (!f.advice.empty())
+      print_line(std::string(26, ' ') + "-> " + text::printable(f.advice, 1000));
   }
   print_line(std::to_string(findings.count(Health::error)) + " errors, " +
              std::to_string(findings.count(Health::warning)) + " warnings, " +
@@ -149,9 +157,8 @@ void add_doctor(CLI::App& app, Action* chosen) {
   sub->add_option("--role", *role, "What this host is")
       ->check(CLI::IsMember({"controller", "node"}))
       ->capture_default_str();
-  sub->callback([role, chosen] {
-    *chosen = [role](const Common& common) { return doctor(common, *role); };
-  });
+  sub->callback(
+      [role, chosen] { *chosen = [role](const Common& common) { return doctor(common, *role); }; });
 }
 
 }  // namespace sluice::cli

@@ -23,11 +23,11 @@ void check_about(const Patient& p, Findings* findings) {
     findings->ok("sluiced", "runs as " + p.about.get("role").str() + ", version " + version +
                                 ", pid " + std::to_string(p.about.get("pid").integer()));
   std::string inbox = p.about.get("inbox").str();
-  if (inbox != p.config.inbox)
-    findings->error("sluiced.config", "sluiced reads inbox " + inbox + ", the configuration says " +
-                                          p.config.inbox,
-                    "restart sluiced, or give doctor its configuration: " +
-                        p.about.get("config").str());
+  if (p.configured && inbox != p.config.inbox)
+    findings->error(
+        "sluiced.config",
+        "sluiced reads inbox " + inbox + ", the configuration says " + p.config.inbox,
+        "restart sluiced, or give doctor its configuration: " + p.about.get("config").str());
 }
 
 void check_sink(const std::string& name, const Json& sink, Findings* findings) {
@@ -37,8 +37,8 @@ void check_sink(const std::string& name, const Json& sink, Findings* findings) {
   int64_t dead = sink.get("dead").integer();
   std::string state = sink.get("state").str();
   if (state != "up")
-    findings->error(check, "is " + state + ": " + problem + "; " + std::to_string(queued) +
-                               " events wait",
+    findings->error(check,
+                    "is " + state + ": " + problem + "; " + std::to_string(queued) + " events wait",
                     state == "disabled" ? "the receiver wants no more (410); configure it anew"
                                         : "mend what it says; events are kept and sent then");
   else
@@ -58,14 +58,16 @@ void check_sink(const std::string& name, const Json& sink, Findings* findings) {
 void check_sweeps(const Patient& p, Findings* findings) {
   int64_t age = p.facts.min_job_age;
   int64_t every = p.config.sweep_s > 0 ? p.config.sweep_s : std::max<int64_t>(age / 3, 1);
-  if (age == 0)
-    return findings->ok("sweep", "MinJobAge=0: slurmctld keeps ended jobs");
-  std::string found = "every " + std::to_string(every) + " s, with MinJobAge=" + std::to_string(age);
+  if (age == 0) return findings->ok("sweep", "MinJobAge=0: slurmctld keeps ended jobs");
+  std::string found =
+      "every " + std::to_string(every) + " s, with MinJobAge=" + std::to_string(age);
   if (every * 2 > age)
-    findings->error("sweep", found + ": a job may be forgotten between two sweeps",
-                    "raise MinJobAge in slurm.conf, or set sweep_s to at most half of it (0: a third)");
+    findings->error(
+        "sweep", found + ": a job may be forgotten between two sweeps",
+        "raise MinJobAge in slurm.conf, or set sweep_s to at most half of it (0: a third)");
   else if (age < 60)
-    findings->warning("sweep", found, "MinJobAge=300 makes sweeps rarer and outages of sluiced harmless");
+    findings->warning("sweep", found,
+                      "MinJobAge=300 makes sweeps rarer and outages of sluiced harmless");
   else
     findings->ok("sweep", found);
 }
@@ -73,8 +75,9 @@ void check_sweeps(const Patient& p, Findings* findings) {
 void check_status(const Patient& p, Findings* findings) {
   const Json& s = p.status;
   if (int64_t n = s.get("gaps").integer(); n > 0)
-    findings->warning("inbox.gaps", std::to_string(n) + " gaps since sluiced's start, " +
-                                        std::to_string(s.get("dropped").integer()) + " records dropped",
+    findings->warning("inbox.gaps",
+                      std::to_string(n) + " gaps since sluiced's start, " +
+                          std::to_string(s.get("dropped").integer()) + " records dropped",
                       "the inbox was full or not writable; give its tmpfs more room");
   if (int64_t n = s.get("set_aside").integer(); n > 0)
     findings->warning("inbox.foreign", std::to_string(n) + " files were no records",
@@ -94,7 +97,7 @@ void check_status(const Patient& p, Findings* findings) {
 }  // namespace
 
 void check_daemon(Patient* p, Findings* findings) {
-  if (p->slurm && p->role == config::Role::controller) check_sweeps(*p, findings);
+  if (p->slurm && p->configured && p->role == config::Role::controller) check_sweeps(*p, findings);
   auto about = asked(p->socket, "ping");
   if (!about || about->has("error"))
     return findings->error("sluiced", about ? about->get("error").str() : about.error().what,

@@ -23,10 +23,12 @@ void check_clock(Findings* findings) {
   timex t{};
   int state = ::adjtimex(&t);
   if (state < 0)
-    return findings->skipped("clock", std::string("adjtimex: ") + strerror(errno), "run on the host itself");
+    return findings->skipped("clock", std::string("adjtimex: ") + strerror(errno),
+                             "run on the host itself");
   if (state == TIME_ERROR || (t.status & STA_UNSYNC) != 0)
-    return findings->warning("clock", "the kernel's clock is not kept in step by any time service",
-                             "run chrony or systemd-timesyncd: signatures are void when it is minutes off");
+    return findings->warning(
+        "clock", "the kernel's clock is not kept in step by any time service",
+        "run chrony or systemd-timesyncd: signatures are void when it is minutes off");
   findings->ok("clock", "kept in step, at most " + std::to_string(t.maxerror / 1000) + " ms off");
 }
 
@@ -71,6 +73,7 @@ std::string connect_to(const std::string& address) {
 
 void check_host(const Patient& p, Findings* findings) {
   check_clock(findings);
+  if (!p.configured) return;
   check_munge(p, findings);
   if (p.role == config::Role::controller) {
     if (p.config.listen.empty())
@@ -79,11 +82,13 @@ void check_host(const Patient& p, Findings* findings) {
   }
   for (const auto& controller : p.config.controllers) {
     std::string why = connect_to(controller);
-    if (why.empty())
-      findings->ok("controller", controller + " takes connections");
-    else
-      findings->error("controller", controller + ": " + why,
-                      "is sluiced running there with listen set, and the port open?");
+    std::string found = controller;
+    if (why.empty()) {
+      findings->ok("controller", found.append(" takes connections"));
+      continue;
+    }
+    findings->error("controller", found.append(": ").append(why),
+                    "is sluiced running there with listen set, and the port open?");
   }
 }
 

@@ -15,8 +15,8 @@
 namespace sluice::cli {
 namespace {
 
-constexpr const char* kMount = "mount a tmpfs there, with size= and nr_inodes=; the sluice-inbox "
-                               "mount unit does";
+constexpr const char* kMount =
+    "mount a tmpfs there, with size= and nr_inodes=, as run-sluice-inbox.mount does";
 
 bool in_group(uid_t uid, gid_t gid) {
   char buf[4096];
@@ -44,8 +44,8 @@ void check_rights(const std::string& path, const struct stat& st, const Patient&
     findings->error("inbox.rights", path + " may be written by every user",
                     "chmod o-w: what lies there is taken for Slurm's own word");
   else if (!may_write(st, writer))
-    findings->error("inbox.rights", path + " may not be written by SlurmUser (uid " +
-                                        std::to_string(writer) + ")",
+    findings->error("inbox.rights",
+                    path + " may not be written by SlurmUser (uid " + std::to_string(writer) + ")",
                     "chown it to SlurmUser, group sluice, mode 2770");
   else
     findings->ok("inbox.rights", "SlurmUser may write, users may not");
@@ -57,8 +57,9 @@ void check_room(const std::string& path, const struct statfs& fs, Findings* find
   std::string found = path + " has " + std::to_string(room) + "% of its " +
                       bytes(static_cast<int64_t>(fs.f_blocks) * fs.f_bsize) + " and " +
                       std::to_string(fs.f_files) + " files free";
-  constexpr const char* advice = "is sluiced running and importing? sluice status; hooks drop records "
-                                 "while it is full, and a sweep finds them again";
+  constexpr const char* advice =
+      "is sluiced running and importing? sluice status; hooks drop records "
+      "while it is full, and a sweep finds them again";
   if (room == 0)
     findings->error("inbox.room", found, advice);
   else if (room < 20)
@@ -70,8 +71,9 @@ void check_room(const std::string& path, const struct statfs& fs, Findings* find
 }  // namespace
 
 void check_inbox(const Patient& p, Findings* findings) {
+  if (!p.configured) return;
   const std::string& path = p.config.inbox;
-  struct stat st {};
+  struct stat st{};
   if (::stat(path.c_str(), &st) != 0) {
     std::string why = path + ": " + strerror(errno);
     if (errno == EACCES) return findings->skipped("inbox", why, "run sluice doctor as root");
@@ -79,15 +81,20 @@ void check_inbox(const Patient& p, Findings* findings) {
   }
   if (!S_ISDIR(st.st_mode)) return findings->error("inbox", path + " is no folder", kMount);
   check_rights(path, st, p, findings);
-  struct stat parent {};
-  struct statfs fs {};
+  struct stat parent{};
+  struct statfs fs{};
   if (::stat((path + "/..").c_str(), &parent) != 0 || ::statfs(path.c_str(), &fs) != 0)
-    return findings->skipped("inbox.tmpfs", path + ": " + strerror(errno), "run sluice doctor as root");
+    return findings->skipped("inbox.tmpfs", path + ": " + strerror(errno),
+                             "run sluice doctor as root");
   if (static_cast<uint32_t>(fs.f_type) != TMPFS_MAGIC)
-    findings->error("inbox.tmpfs", path + " is on a disk: its stalls would reach slurmctld", kMount);
+    findings->error("inbox.tmpfs", path + " is on a disk: its stalls would reach slurmctld",
+                    kMount);
   else if (parent.st_dev == st.st_dev)
-    findings->warning("inbox.tmpfs", path + " shares the tmpfs of its parent: what fills that one "
-                                            "stops the hooks' records too", kMount);
+    findings->warning("inbox.tmpfs",
+                      path +
+                          " shares the tmpfs of its parent: what fills that one "
+                          "stops the hooks' records too",
+                      kMount);
   else if (fs.f_blocks == 0)
     findings->warning("inbox.tmpfs", path + " has no bound: it could take all memory", kMount);
   else

@@ -15,9 +15,10 @@ constexpr int64_t kLeast = 256LL << 20;  // an hour or two of a busy cluster
 }  // namespace
 
 void check_journal(const Patient& p, Findings* findings) {
+  if (!p.configured) return;
   const std::string& path = p.config.journal;
   std::string dir = path.substr(0, path.rfind('/') + 1);
-  struct statvfs fs {};
+  struct statvfs fs{};
   if (::statvfs(dir.c_str(), &fs) != 0) {
     std::string why = dir + ": " + strerror(errno);
     if (errno == EACCES) return findings->skipped("journal.disk", why, "run sluice doctor as root");

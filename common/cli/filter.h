@@ -14,8 +14,8 @@ class App;
 namespace sluice::cli {
 
 struct Filter {
-  uint32_t job = 0;   // 0: any
-  std::string type;   // a prefix
+  uint32_t job = 0;  // 0: any
+  std::string type;  // a prefix
   std::string user;
   std::string since;  // as the user wrote it
   int64_t after = 0;  // a sequence number

@@ -47,8 +47,9 @@ class Findings {
 // What the checks know. `about` and `status` are null where sluiced did not say.
 struct Patient {
   config::Config config;
+  bool configured = true;  // `config` is the file's; else what it decides is not looked at
   config::Role role = config::Role::controller;
-  bool slurm = false;          // `facts` are slurm.conf's
+  bool slurm = false;  // `facts` are slurm.conf's
   slurm::ClusterFacts facts;
   std::string socket;
   Json about;

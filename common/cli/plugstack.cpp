@@ -15,8 +15,8 @@ constexpr int kMaxDepth = 8;  // files that include each other
 
 std::optional<PlugstackLine> included(const std::string& from, const std::string& pattern,
                                       int depth) {
-  std::string whole = pattern.starts_with('/') ? pattern
-                                               : from.substr(0, from.rfind('/') + 1) + pattern;
+  std::string whole =
+      pattern.starts_with('/') ? pattern : from.substr(0, from.rfind('/') + 1) + pattern;
   glob_t found{};
   std::optional<PlugstackLine> line;
   if (::glob(whole.c_str(), 0, nullptr, &found) == 0)

@@ -9,7 +9,7 @@
 namespace sluice::cli {
 
 struct PlugstackLine {
-  std::string file;    // where the line is
+  std::string file;  // where the line is
   bool required = false;
   std::string plugin;  // as written: a name, or a path
   std::map<std::string, std::string> arguments;

@@ -10,8 +10,8 @@
 
 namespace sluice::cli {
 
-void print_line(std::string_view line);  // and a newline
-void print_json(const Json& document);   // one line; flushed, for who reads along
+void print_line(std::string_view line);   // and a newline
+void print_json(const Json& document);    // one line; flushed, for who reads along
 void print_error(std::string_view what);  // "sluice: what", on standard error
 
 // Says what is wrong the way `common` wants it, and returns `code`.

@@ -13,11 +13,16 @@ namespace {
 
 int64_t seconds_of(char unit) {
   switch (unit) {
-    case 's': return 1;
-    case 'm': return 60;
-    case 'h': return 3600;
-    case 'd': return 86400;
-    default: return 0;
+    case 's':
+      return 1;
+    case 'm':
+      return 60;
+    case 'h':
+      return 3600;
+    case 'd':
+      return 86400;
+    default:
+      return 0;
   }
 }
 
@@ -53,7 +58,8 @@ Result<std::string> since(const std::string& text, int64_t now_us) {
   if (int64_t us = local(text); us >= 0) return clock::rfc3339(us);
   int64_t n = 0;
   int64_t unit = text.empty() ? 0 : seconds_of(text.back());
-  if (unit > 0 && text::parse_int(std::string_view(text).substr(0, text.size() - 1), 0, 100'000'000, &n))
+  if (unit > 0 &&
+      text::parse_int(std::string_view(text).substr(0, text.size() - 1), 0, 100'000'000, &n))
     return clock::rfc3339(std::max<int64_t>(0, now_us - n * unit * 1'000'000));
   return fail("--since " + json_quote(text::printable(text, 60)) +
               ": must be a time such as 2026-03-01T12:00:00Z, 2026-03-01 12:00 (this host's zone) "

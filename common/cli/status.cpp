@@ -24,10 +24,11 @@ std::string ago(const Json& time) {
 }
 
 void show_controller(const Json& s) {
-  print_line("slurmctld    " + std::string(s.get("slurm_up").boolean() ? "answers" : "DOES NOT ANSWER") +
+  print_line("slurmctld    " +
+             std::string(s.get("slurm_up").boolean() ? "answers" : "DOES NOT ANSWER") +
              ", last sweep " + ago(s.get("last_sweep")));
-  print_line("journal      " + s.get("journal").str() + ", " + bytes(s.get("journal_bytes").integer()) +
-             ", last event " + number(s, "last_seq") +
+  print_line("journal      " + s.get("journal").str() + ", " +
+             bytes(s.get("journal_bytes").integer()) + ", last event " + number(s, "last_seq") +
              (s.get("journal_up").boolean() ? "" : "; CANNOT BE WRITTEN"));
   print_line("inbox        " + s.get("inbox").str() + ", " + number(s, "waiting") +
              " records wait for slurmctld or the journal");
@@ -54,9 +55,10 @@ void show_node(const Json& s) {
 
 void show(const Json& s) {
   bool node = s.get("role").str() == "node";
-  print_line("sluiced      " + s.get("version").str() + " for Slurm " + s.get("slurm").str() +
-             ", pid " + number(s, "pid") + ", " +
-             (node ? "node " + s.get("node").str() : "controller of cluster " + s.get("cluster").str()));
+  print_line(
+      "sluiced      " + s.get("version").str() + " for Slurm " + s.get("slurm").str() + ", pid " +
+      number(s, "pid") + ", " +
+      (node ? "node " + s.get("node").str() : "controller of cluster " + s.get("cluster").str()));
   node ? show_node(s) : show_controller(s);
 }
 

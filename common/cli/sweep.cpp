@@ -10,8 +10,9 @@ void add_sweep(CLI::App& app, Action* chosen) {
   CLI::App* sub = app.add_subcommand("sweep", "Compare the journal with slurmctld's jobs now");
   sub->callback([chosen] {
     *chosen = [](const Common& common) {
-      return ask(common, request("sweep"),
-                 [](const Json&) { print_line("a sweep was asked for; status shows the last one"); });
+      return ask(common, request("sweep"), [](const Json&) {
+        print_line("a sweep was asked for; status shows the last one");
+      });
     };
   });
 }

@@ -102,10 +102,10 @@ class Tail {
   Json request_;
   bool follow_;
   Fd stop_;
-  int64_t last_ = 0;    // the journal's order, as far as it was seen
-  bool seen_ = false;   // sluiced has answered
-  bool live_ = false;   // the sentinel came
-  bool lost_ = false;   // the connection is gone
+  int64_t last_ = 0;   // the journal's order, as far as it was seen
+  bool seen_ = false;  // sluiced has answered
+  bool live_ = false;  // the sentinel came
+  bool lost_ = false;  // the connection is gone
 };
 
 }  // namespace
@@ -117,8 +117,9 @@ void add_tail(CLI::App& app, Action* chosen) {
     bool follow = false;
   };
   auto o = std::make_shared<Options>();
-  CLI::App* sub = app.add_subcommand("tail", "Show events; without --last, --since, --after or "
-                                             "--job the last 10 (users see their own jobs')");
+  CLI::App* sub = app.add_subcommand("tail",
+                                     "Show events; without --last, --since, --after or "
+                                     "--job the last 10 (users see their own jobs')");
   o->filter.add_options(*sub);
   sub->add_option("--last", o->last, "The last N of them")
       ->type_name("N")

@@ -77,7 +77,7 @@ Outcome<Connection> Connection::open(const std::string& socket, int timeout_ms) 
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return unreachable(words(errno));
   // For a Unix socket this bounds connect() too, which waits while the listener's queue is full.
-  timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+  timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000L};
   if (timeout_ms > 0) (void)::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   int rc = 0;
   do {

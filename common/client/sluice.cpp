@@ -28,12 +28,17 @@ using sluice::client::kMaxDepth;
 
 int code_of(Fault fault) {
   switch (fault) {
-    case Fault::unreachable: return SLUICE_E_UNREACHABLE;
-    case Fault::too_long: return SLUICE_E_INVALID;
-    case Fault::timed_out: return SLUICE_E_TIMEOUT;
-    case Fault::lost: return SLUICE_E_LOST;
+    case Fault::unreachable:
+      return SLUICE_E_UNREACHABLE;
+    case Fault::too_long:
+      return SLUICE_E_INVALID;
+    case Fault::timed_out:
+      return SLUICE_E_TIMEOUT;
+    case Fault::lost:
+      return SLUICE_E_LOST;
     case Fault::garbled:
-    case Fault::stopped: return SLUICE_E_PROTOCOL;
+    case Fault::stopped:
+      return SLUICE_E_PROTOCOL;
   }
   return SLUICE_E_PROTOCOL;
 }
@@ -96,7 +101,8 @@ int emit(sluice_handle* h, const char* type, const char* data, sluice_receipt* r
   request.set("type", Json::of(sluice::text::to_utf8(type)));
   if (data != nullptr) {
     auto value = Json::parse(data, false, kMaxDepth);
-    if (!value) return say(err, SLUICE_E_INVALID, "the event's data is no JSON: " + value.error().what);
+    if (!value)
+      return say(err, SLUICE_E_INVALID, "the event's data is no JSON: " + value.error().what);
     request.set("data", *value);
   }
   if (int rc = connect(h, err); rc != SLUICE_OK) return rc;
@@ -151,16 +157,26 @@ int sluice_emit(const char* type, const char* json_data, struct sluice_error* er
 
 const char* sluice_strerror(int code) {
   switch (code) {
-    case SLUICE_OK: return "the event is in the controller's journal";
-    case SLUICE_E_INVALID: return "a bad argument; nothing was sent";
-    case SLUICE_E_UNREACHABLE: return "no sluiced serves the socket; nothing was sent";
-    case SLUICE_E_REFUSED: return "sluiced refused the event";
-    case SLUICE_E_KEPT: return "the event is kept on this node until the controller can be reached";
-    case SLUICE_E_TIMEOUT: return "no answer in time; the event may have been taken";
-    case SLUICE_E_LOST: return "the connection ended before the answer; the event may have been taken";
-    case SLUICE_E_PROTOCOL: return "what answered is no sluiced that this library understands";
-    case SLUICE_E_MEMORY: return "out of memory";
-    default: return "an unknown code; is libsluice.so older than the program?";
+    case SLUICE_OK:
+      return "the event is in the controller's journal";
+    case SLUICE_E_INVALID:
+      return "a bad argument; nothing was sent";
+    case SLUICE_E_UNREACHABLE:
+      return "no sluiced serves the socket; nothing was sent";
+    case SLUICE_E_REFUSED:
+      return "sluiced refused the event";
+    case SLUICE_E_KEPT:
+      return "the event is kept on this node until the controller can be reached";
+    case SLUICE_E_TIMEOUT:
+      return "no answer in time; the event may have been taken";
+    case SLUICE_E_LOST:
+      return "the connection ended before the answer; the event may have been taken";
+    case SLUICE_E_PROTOCOL:
+      return "what answered is no sluiced that this library understands";
+    case SLUICE_E_MEMORY:
+      return "out of memory";
+    default:
+      return "an unknown code; is libsluice.so older than the program?";
   }
 }
 

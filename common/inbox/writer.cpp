@@ -1,7 +1,9 @@
 #include "common/inbox/writer.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +16,9 @@
 
 namespace sluice::inbox {
 namespace {
+
+constexpr uint32_t kRoomEvery = 16;                       // records between two looks at the room
+constexpr int64_t kLogEveryNs = 60 * int64_t{1'000'000'000};  // between two lines of log
 
 int64_t nanoseconds(clockid_t id) {
   timespec ts{};
@@ -82,27 +87,50 @@ bool Writer::configure(const char* dir, Log log) {
   int fd = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
   if (fd < 0 || ::read(fd, boot_, 8) != 8) memcpy(boot_, "00000000", 9);
   if (fd >= 0) ::close(fd);
+  // Two plugins in one process have a writer each: their counters must not meet.
+  counter_ = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(this) >> 4 & 0xfff) << 20;
   return true;
 }
 
 bool Writer::write(const char* kind, const Record& record) {
   if (dir_[0] == '\0') return false;
-  uint64_t lost = dropped_.load(std::memory_order_relaxed);
-  if (lost > 0) {
-    Record gap;
-    gap.add_number("dropped", static_cast<int64_t>(lost));
-    if (put("gap", gap)) {
-      dropped_.fetch_sub(lost, std::memory_order_relaxed);
-      char line[400];
-      snprintf(line, sizeof line, "sluice: inbox %s takes records again, %llu were dropped", dir_,
-               static_cast<unsigned long long>(lost));
-      if (log_ != nullptr) log_(line);
-    }
+  // Opened each time, since the tmpfs may be mounted anew; not through a link, since the folder
+  // above may be another user's.
+  int dir = ::open(dir_, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (dir < 0) {
+    dropped(-1, "open", errno);
+    return false;
   }
-  return put(kind, record);
+  const char* failed = put(dir, kind, record);
+  if (failed != nullptr)
+    dropped(dir, failed, errno);
+  else
+    tell_gap(dir);
+  ::close(dir);
+  return failed == nullptr;
 }
 
-bool Writer::put(const char* kind, const Record& record) {
+// The records that were dropped are told of once one has gone through again.
+void Writer::tell_gap(int dir) {
+  uint64_t lost = dropped_.load(std::memory_order_relaxed);
+  if (lost == 0) return;
+  Record gap;
+  gap.add_number("dropped", static_cast<int64_t>(lost));
+  if (put(dir, "gap", gap) != nullptr) return;
+  dropped_.fetch_sub(lost, std::memory_order_relaxed);
+  if (!may_log()) return;
+  char line[400];
+  snprintf(line, sizeof line, "sluice: inbox %s takes records again, %llu were dropped", dir_,
+           static_cast<unsigned long long>(lost));
+  log_(line);
+}
+
+// Null, or what failed, with errno.
+const char* Writer::put(int dir, const char* kind, const Record& record) {
+  if (!has_room(dir)) {
+    errno = ENOSPC;
+    return "write a record to";
+  }
   iovec iov[kMaxStrings + 2];
   Checksum sum;
   size_t payload = 0;
@@ -129,41 +157,56 @@ bool Writer::put(const char* kind, const Record& record) {
                static_cast<unsigned long long>(sum.value()));
   iov[0] = {header, static_cast<size_t>(header_size)};
 
-  char name[64];
-  snprintf(name, sizeof name, "%016llx-%s-%x-%x",
+  char hidden[72];
+  snprintf(hidden, sizeof hidden, ".%016llx-%s-%x-%x",
            static_cast<unsigned long long>(nanoseconds(CLOCK_BOOTTIME)), boot_,
            static_cast<unsigned>(::getpid()),
            counter_.fetch_add(1, std::memory_order_relaxed));
-  char hidden[sizeof dir_ + 72];
-  char visible[sizeof dir_ + 72];
-  snprintf(hidden, sizeof hidden, "%s/.%s", dir_, name);
-  snprintf(visible, sizeof visible, "%s/%s", dir_, name);
-
-  int fd = ::open(hidden, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-  if (fd < 0) {
-    dropped("create a record in", errno);
-    return false;
-  }
+  const char* visible = hidden + 1;
+  int fd = ::openat(dir, hidden, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (fd < 0) return "create a record in";
   bool good = write_all(fd, iov, n, static_cast<size_t>(header_size) + payload);
   int err = errno;
   ::close(fd);
   if (good) {
     fault::point("hook.written");
-    good = ::rename(hidden, visible) == 0;
+    good = ::renameat(dir, hidden, dir, visible) == 0;
     err = errno;
     fault::point("hook.renamed");
   }
-  if (!good) {
-    ::unlink(hidden);
-    dropped("write a record to", err);
-  }
-  return good;
+  if (good) return nullptr;
+  ::unlinkat(dir, hidden, 0);
+  errno = err;
+  return "write a record to";
 }
 
-void Writer::dropped(const char* what, int err) {
+// The bound is the tmpfs's own size. Where somebody left the inbox on a filesystem that others
+// need, its last tenth is left to them.
+bool Writer::has_room(int dir) {
+  if (puts_.fetch_add(1, std::memory_order_relaxed) % kRoomEvery != 0)
+    return !crowded_.load(std::memory_order_relaxed);
+  struct statfs fs {};
+  bool crowded = ::fstatfs(dir, &fs) == 0 &&
+                 (fs.f_bavail < fs.f_blocks / 10 || (fs.f_files > 0 && fs.f_ffree < fs.f_files / 10));
+  crowded_.store(crowded, std::memory_order_relaxed);
+  if (crowded) puts_.store(0, std::memory_order_relaxed);  // look again at the next record
+  return !crowded;
+}
+
+bool Writer::may_log() {
+  if (log_ == nullptr) return false;
+  int64_t now = nanoseconds(CLOCK_BOOTTIME);
+  int64_t last = logged_ns_.load(std::memory_order_relaxed);
+  if (last != 0 && now - last < kLogEveryNs) return false;
+  logged_ns_.store(now, std::memory_order_relaxed);
+  return true;
+}
+
+void Writer::dropped(int dir, const char* what, int err) {
   uint64_t before = dropped_.fetch_add(1, std::memory_order_relaxed);
-  mark_gap(before + 1);
-  if (before > 0 || log_ == nullptr) return;  // said once, until it is mended
+  if (dir >= 0) mark_gap(dir, before + 1);
+  // Said once, until it is mended; an inbox that hovers at its bound is mended all the time.
+  if (before > 0 || !may_log()) return;
   char text[128];
   char line[480];
   snprintf(line, sizeof line,
@@ -174,18 +217,20 @@ void Writer::dropped(const char* what, int err) {
 }
 
 // The marker was made by sluiced with its page allocated, so that this works on a full tmpfs. It
-// is a hint to reconcile soon: the last writer wins, and nothing here waits for another.
-void Writer::mark_gap(uint64_t count) {
-  char path[sizeof dir_ + 16];
-  snprintf(path, sizeof path, "%s/%s", dir_, kGapFile);
-  int fd = ::open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+// is a hint to reconcile soon: the last writer wins, and nothing here waits for another. It is
+// another user's file: whatever it has become, opening it must not wait.
+void Writer::mark_gap(int dir, uint64_t count) {
+  int fd = ::openat(dir, kGapFile, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return;
-  char text[kGapSize + 1];
-  snprintf(text, sizeof text, "gap %-10x %-20llu %-20lld\n", static_cast<unsigned>(::getpid()),
-           static_cast<unsigned long long>(count),
-           static_cast<long long>(nanoseconds(CLOCK_REALTIME) / 1000));
-  ssize_t ignored = ::pwrite(fd, text, strnlen(text, kGapSize), 0);
-  (void)ignored;  // nothing more can be done here
+  struct stat st {};
+  if (::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+    char text[kGapSize + 1];
+    snprintf(text, sizeof text, "gap %-10x %-20llu %-20lld\n", static_cast<unsigned>(::getpid()),
+             static_cast<unsigned long long>(count),
+             static_cast<long long>(nanoseconds(CLOCK_REALTIME) / 1000));
+    ssize_t ignored = ::pwrite(fd, text, strnlen(text, kGapSize), 0);
+    (void)ignored;  // nothing more can be done here
+  }
   ::close(fd);
 }
 

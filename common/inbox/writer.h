@@ -4,7 +4,7 @@
 //
 // It must never cost a job: no lock, no allocation, no exception, no wait; a few system calls on a
 // tmpfs. What cannot be written is counted, reported once through the log callback and in the
-// inbox's gap marker, and told by a gap record before the next record that goes through.
+// inbox's gap marker, and told by a gap record after the next record that goes through.
 //
 // Thread-safe. Async-signal-unsafe. Survives fork (the pid is read each time).
 #pragma once
@@ -23,6 +23,10 @@ constexpr size_t kMaxPayload = 256U << 10;  // bytes of all
 // others are Slurm's environment variables.
 class Record {
  public:
+  Record() = default;
+  Record(const Record&) = delete;  // it points into itself
+  Record& operator=(const Record&) = delete;
+
   // `text` stays the caller's and must outlive write().
   void add(const char* text);
   // "@name=number", kept inside the record; for the hook's own fields.
@@ -57,15 +61,21 @@ class Writer {
   const char* dir() const { return dir_; }
 
  private:
-  bool put(const char* kind, const Record& record);
-  void dropped(const char* what, int err);
-  void mark_gap(uint64_t count);
+  const char* put(int dir, const char* kind, const Record& record);
+  bool has_room(int dir);
+  bool may_log();
+  void tell_gap(int dir);
+  void dropped(int dir, const char* what, int err);
+  void mark_gap(int dir, uint64_t count);
 
   char dir_[256] = {};
   char boot_[9] = {};
   Log log_ = nullptr;
   std::atomic<uint32_t> counter_{0};
   std::atomic<uint64_t> dropped_{0};
+  std::atomic<uint32_t> puts_{0};
+  std::atomic<bool> crowded_{false};
+  std::atomic<int64_t> logged_ns_{0};
 };
 
 }  // namespace sluice::inbox

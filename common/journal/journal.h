@@ -26,14 +26,14 @@ struct Run {
   bool provisional = false; // start is the hook's time: Slurm's was not to be had
   int64_t submit = 0;       // seconds; part of the identity where start is 0
   int64_t restart = 0;
-  uint32_t uid = 0;
+  uint32_t uid = UINT32_MAX;  // the user; nobody's where it is not known
   uint32_t het = 0;       // id of the heterogeneous job this is a component of, else 0
   RunState state = RunState::open;
   std::string nodes, user, account, partition, name;
   std::string selection;  // the job's own --event-sink, as it came
   std::string job;        // data.job as JSON: what was last known of this run
   std::string env;        // data.env as JSON
-  int64_t seen_us = 0;    // when this row was made, wall clock
+  int64_t seen_us = 0;    // when this row was made and, later, when the run closed; wall clock
 };
 
 struct NewEvent {

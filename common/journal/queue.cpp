@@ -115,7 +115,7 @@ int64_t Journal::prune(int64_t before_us, size_t limit) {
   db_.query(
          "DELETE FROM events WHERE seq IN (SELECT seq FROM events e WHERE time_us < ? "
          "AND NOT EXISTS(SELECT 1 FROM queue q WHERE q.seq = e.seq) "
-         "AND NOT EXISTS(SELECT 1 FROM dead d WHERE d.seq = e.seq) ORDER BY seq LIMIT ?)")
+         "AND NOT EXISTS(SELECT 1 FROM dead d WHERE d.seq = e.seq) ORDER BY time_us LIMIT ?)")
       .bind(before_us)
       .bind(static_cast<int64_t>(limit))
       .run();

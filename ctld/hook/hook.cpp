@@ -24,6 +24,7 @@ namespace {
 constexpr const char* kDefaultInbox = "/run/sluice/inbox";
 constexpr const char* kOption = "sluice_inbox=";
 constexpr const char* kJobId = "SLURM_JOB_ID=";
+constexpr const char* kSelection = "SPANK_EVENT_SINK=";
 
 constinit inbox::Writer writer;
 
@@ -41,7 +42,9 @@ int64_t now_us() {
 bool inbox_from(const char* params, char* dir, size_t size) {
   if (params == nullptr) return false;
   const char* at = strstr(params, kOption);
-  if (at == nullptr || (at != params && at[-1] != ',')) return false;
+  while (at != nullptr && at != params && at[-1] != ',' && at[-1] != ' ')
+    at = strstr(at + 1, kOption);
+  if (at == nullptr) return false;
   at += strlen(kOption);
   size_t n = strcspn(at, ",");
   if (n >= size) n = size - 1;
@@ -76,9 +79,14 @@ void whole(const char* kind, void* job_record, bool is_complete) {
   if (env == nullptr) return;
   inbox::Record record;
   record.add_number("env_us", got - before);
-  for (char** e = env; *e != nullptr; ++e) record.add(*e);
-  writer.write(kind, record);
-  if (!is_complete) {
+  for (char** e = env; *e != nullptr; ++e)
+    // A job may have as many SPANK variables as its user likes: only ours, or they would crowd
+    // out Slurm's.
+    if (strncmp(*e, "SPANK_", 6) != 0 || strncmp(*e, kSelection, strlen(kSelection)) == 0)
+      record.add(*e);
+  bool written = writer.write(kind, record);
+  // What was dropped must be told in whole the next time.
+  if (!is_complete && written) {
     remember_task(env);
     for (char** e = env; *e != nullptr; ++e)
       if (strncmp(*e, kJobId, strlen(kJobId)) == 0)
@@ -98,13 +106,12 @@ void start(void* job_record) {
   if (!inside_slurmctld() || job_record == nullptr) return;
   Task task = known_task(job_record);
   if (task.job_id == 0) return whole("start", job_record, false);
-  remember(job_record, task.job_id);
   inbox::Record record;
   record.add_number("job_id", task.job_id);
   record.add_number("array_job_id", task.array_job_id);
   record.add_number("array_task_id", task.array_task_id);
   for (size_t i = 0; i < task.common_count; ++i) record.add(task.common[i]);
-  writer.write("start", record);
+  if (writer.write("start", record)) remember(job_record, task.job_id);
 }
 
 void end(void* job_record) {

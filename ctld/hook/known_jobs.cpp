@@ -19,10 +19,12 @@ constexpr uint32_t kTasksAhead = 4;  // a task may be held back while later ones
 constexpr uint32_t kIdsAhead = 16;   // ids that other submissions took meanwhile
 constexpr size_t kCommonBytes = 2048;  // the plugin in sbatch allows 1024 for the sinks
 
+// Nothing that may differ between tasks, as partition and account do.
 constexpr const char* kCommon[kMaxCommon] = {
-    "SPANK_EVENT_SINK=", "SLURM_JOB_USER=",    "SLURM_JOB_UID=",       "SLURM_JOB_GID=",
-    "SLURM_JOB_GROUP=",  "SLURM_JOB_ACCOUNT=", "SLURM_JOB_PARTITION=", "SLURM_JOB_NAME=",
+    "SPANK_EVENT_SINK=", "SLURM_JOB_USER=",  "SLURM_JOB_UID=",
+    "SLURM_JOB_GID=",    "SLURM_JOB_GROUP=",
 };
+constexpr uint32_t kMaxTask = 4'000'001;  // Slurm's MAX_ARRAY_SIZE bound; far from its special ids
 
 struct Slot {
   const void* record;
@@ -76,7 +78,7 @@ bool keep_common(char** env, Array* array) {
   size_t used = 0;
   for (char** e = env; *e != nullptr; ++e)
     for (const char* name : kCommon) {
-      if (strncmp(*e, name, strlen(name)) != 0) continue;
+      if (name == nullptr || strncmp(*e, name, strlen(name)) != 0) continue;
       size_t n = strlen(*e) + 1;
       if (array->common == kMaxCommon || used + n > kCommonBytes) return false;
       memcpy(array->text + used, *e, n);
@@ -112,6 +114,11 @@ Task known_task(const void* job_record) {
   if (!can_look_up()) return {};
   for (Array& array : arrays) {
     if (array.array_job_id == 0) continue;
+    // The record with the array's own id goes last: the array is over.
+    if (find_job_record(array.array_job_id) == nullptr) {
+      array.array_job_id = 0;
+      continue;
+    }
     for (uint32_t k = 1; k <= kTasksAhead; ++k) {
       uint32_t task = array.last_task + k * array.step;
       if (find_job_array_rec(array.array_job_id, task) != job_record) continue;
@@ -136,6 +143,7 @@ void remember_task(char** env) {
     return;
   number(env, "SLURM_ARRAY_TASK_STEP", &seen.step);
   if (seen.step == 0) seen.step = 1;
+  if (seen.last_task > kMaxTask || seen.step > kMaxTask) return;
   if (!keep_common(env, &seen)) return;
   for (Array& array : arrays)
     if (array.array_job_id == seen.array_job_id) {

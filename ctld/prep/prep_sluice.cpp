@@ -57,6 +57,7 @@ SLUICE_EXPORT int prep_p_epilog_slurmctld(void* job, bool*) {
 }
 
 SLUICE_EXPORT void prep_p_required(int type, bool* required) {
-  *required = sluice::hook::inside_slurmctld() &&
-              (type == kPrologSlurmctld || type == kEpilogSlurmctld);
+  // Only ever set: the other plugins' wishes are in the same variable.
+  if (sluice::hook::inside_slurmctld() && (type == kPrologSlurmctld || type == kEpilogSlurmctld))
+    *required = true;
 }

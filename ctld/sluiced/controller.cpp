@@ -189,7 +189,7 @@ void Controller::note_absence() {
   gap.fields["@absent_s"] = std::to_string(absent);
   std::vector<inbox::RawRecord> records;
   records.push_back(std::move(gap));
-  importer_->submit(std::move(records), [](const std::string&) {});
+  importer_->submit(std::move(records), [](const Commit&) {});
 }
 
 void Controller::retain() {

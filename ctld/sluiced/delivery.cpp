@@ -15,6 +15,7 @@ constexpr size_t kWindowBytes = 4U << 20;
 constexpr int64_t kFirstBackoffMs = 500;
 constexpr int64_t kMostBackoffMs = 60'000;
 constexpr int64_t kMostRetryAfterMs = 3'600'000;  // a receiver that asks for more is asked again
+constexpr int64_t kTurnMs = 100;
 constexpr int kAloneTries = 8;  // failures of one event while others go through
 
 // Doubles each time, up to a minute, spread by a quarter so that sinks do not beat in step.
@@ -60,7 +61,7 @@ void Delivery::refill(journal::Journal& journal) {
 
 void Delivery::pump() {
   int64_t now = clock::mono_ms();
-  if (gone_ || now < down_until_ms_) return;
+  if (gone_ || (now < down_until_ms_ && !one_suspect())) return;
   // One call at a time until the sink has taken something again.
   size_t most_calls = up_ ? limits_.in_flight : 1;
   while (calls_ < most_calls) {
@@ -74,7 +75,7 @@ void Delivery::pump() {
     sink_->send(*batch, [self = std::weak_ptr(self_), batch](const std::vector<Outcome>& outcomes) {
       if (auto here = self.lock()) (*here)->done(*batch, outcomes);
     });
-    if (now < down_until_ms_) return;  // a sink may answer from send() itself
+    if (now < down_until_ms_ && !one_suspect()) return;  // a sink may answer from send() itself
   }
 }
 
@@ -91,17 +92,18 @@ void Delivery::done(const std::vector<StoredEvent>& batch, const std::vector<Out
     if (!up_) log::info("sink " + name() + " takes events again");
     up_ = true;
     failures_ = 0;
+    suspects_.clear();
     down_until_ms_ = 0;
     problem_.clear();
-  }
-  for (size_t i = 0; i < batch.size(); ++i) {
-    static const Outcome missing{Verdict::retry, "the sink said nothing about this event", -1};
-    one_done(batch[i], i < outcomes.size() ? outcomes[i] : missing);
   }
   if (any_down && !any_taken) {
     auto worst = std::ranges::find_if(
         outcomes, [](const Outcome& o) { return o.verdict == Verdict::sink_down; });
     down(*worst);
+  }
+  for (size_t i = 0; i < batch.size(); ++i) {
+    static const Outcome missing{Verdict::retry, "the sink said nothing about this event", -1};
+    one_done(batch[i], i < outcomes.size() ? outcomes[i] : missing);
   }
 }
 
@@ -137,6 +139,7 @@ void Delivery::retry(const StoredEvent& event, const Outcome& o, bool alone) {
   alone = alone || (t.last_ms > 0 && last_success_ms_ > t.last_ms);
   if (alone) ++t.alone;
   t.last_ms = now;
+  if (o.verdict == Verdict::sink_down) suspects_.insert(event.seq);
   ++totals_.retried;
   int64_t attempts = ++attempts_[event.seq];
   if (too_old(event))
@@ -147,10 +150,19 @@ void Delivery::retry(const StoredEvent& event, const Outcome& o, bool alone) {
                 "gave up after " + std::to_string(attempts) + " tries: " + o.reason});
   int64_t wait = o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs)
                                        : backoff_ms(std::max(t.alone, 1));
+  // When the sink is tried again, another event has its turn first.
+  if (int64_t down = down_until_ms_ - now; down > 0)
+    wait = std::max(wait, down + down / 4 + kTurnMs);
   if (alone)
     log::warning("sink " + name() + ": event " + event.id + ": " + o.reason + "; kept, next try in " +
                  std::to_string((wait + 999) / 1000) + " s");
   end({event.seq, Ended::How::postponed, attempts, clock::wall_us() + wait * 1000, o.reason});
+}
+
+// All failures since the last success were of one event: it may be that event and not the sink, so
+// the next one need not wait. In an outage this costs one call more.
+bool Delivery::one_suspect() const {
+  return suspects_.size() == 1 && !asked_to_wait_;
 }
 
 void Delivery::down(const Outcome& o) {
@@ -158,6 +170,7 @@ void Delivery::down(const Outcome& o) {
   int64_t wait = o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs)
                                        : backoff_ms(failures_);
   down_until_ms_ = clock::mono_ms() + wait;
+  asked_to_wait_ = o.retry_after_ms >= 0;
   if (up_)
     log::warning("sink " + name() + ": " + o.reason + "; its events wait in the journal, next try in " +
                  std::to_string((wait + 999) / 1000) + " s");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -54,6 +55,7 @@ class Delivery {
   void done(const std::vector<StoredEvent>& batch, const std::vector<Outcome>& outcomes);
   void one_done(const StoredEvent& event, const Outcome& outcome);
   void down(const Outcome& outcome);
+  bool one_suspect() const;
   void retry(const StoredEvent& event, const Outcome& outcome, bool alone);
   void end(Ended ended);
   bool too_old(const StoredEvent& event) const;
@@ -75,6 +77,8 @@ class Delivery {
   bool gone_ = false;
   int failures_ = 0;             // of the sink as a whole, in a row
   int64_t down_until_ms_ = 0;
+  bool asked_to_wait_ = false;   // the receiver named that time
+  std::set<int64_t> suspects_;   // events that failed since the last success
   int64_t last_success_ms_ = 0;
   std::string problem_;
   SinkStats totals_;

@@ -156,12 +156,14 @@ void Emit::finish(Task task) {
   std::string id = task.record.id;
   std::vector<inbox::RawRecord> records;
   records.push_back(std::move(task.record));
-  intake_.submit(std::move(records), [reply = task.reply, job, id](const std::string& why) {
+  intake_.submit(std::move(records), [reply = task.reply, job, id](const Commit& commit) {
+    if (auto refused = commit.refused.find(id); refused != commit.refused.end())
+      return reply.answer(refusal(refused->second));
     Json out = Json::object();
     out.set("job_id", Json::of(int64_t{job}));
     out.set("record", Json::of(id));
-    out.set("committed", Json::of(why.empty()));
-    if (!why.empty()) out.set("note", Json::of(why));
+    out.set("committed", Json::of(commit.why.empty()));
+    if (!commit.why.empty()) out.set("note", Json::of(commit.why));
     reply.answer(out);
   });
 }

@@ -105,7 +105,7 @@ Result<std::string> Forward::read_frame(int64_t deadline) {
   }
 }
 
-Result<void> Forward::exchange(const std::string& bytes) {
+Result<Refused> Forward::exchange(const std::string& bytes) {
   int64_t deadline = clock::mono_ms() + kExchangeMs;
   std::string once = nonce();
   auto credential = wire::make_credential(
@@ -114,7 +114,8 @@ Result<void> Forward::exchange(const std::string& bytes) {
   std::string frames;
   wire::put_frame(&frames, *credential);
   wire::put_frame(&frames, bytes);
-  if (auto written = write_all(frames, deadline); !written) return written;
+  if (auto written = write_all(frames, deadline); !written)
+    return std::unexpected(written.error());
   auto answer = read_frame(deadline);
   if (!answer) return std::unexpected(answer.error());
   auto sender = wire::open_credential(munge_socket_, *answer);
@@ -123,21 +124,26 @@ Result<void> Forward::exchange(const std::string& bytes) {
     return fail("answered as uid " + std::to_string(sender->uid) +
                 ", which is neither root, SlurmUser nor sluice");
   auto parts = text::split(sender->payload, '\n');
-  if (parts.size() != 3 || parts[0] != "SLUICE-ACK1") return fail("gave a malformed answer");
+  if (parts.size() < 3 || parts[0] != "SLUICE-ACK1") return fail("gave a malformed answer");
   if (parts[2] != "ok") return fail("refused: " + text::printable(parts[2]));
   if (parts[1] != once) return fail("answered something else");
-  return {};
+  Refused refused;
+  for (size_t i = 3; i < parts.size(); ++i) {
+    size_t blank = parts[i].find(' ');
+    if (blank != parts[i].npos) refused[parts[i].substr(0, blank)] = parts[i].substr(blank + 1);
+  }
+  return refused;
 }
 
-Result<void> Forward::send(const std::vector<inbox::RawRecord>& records) {
+Result<Refused> Forward::send(const std::vector<inbox::RawRecord>& records) {
   std::string bytes = wire::encode_batch(records);
   std::string why;
   for (size_t tries = 0; tries < controllers_.size() + 1; ++tries) {
     const std::string& controller = controllers_[current_];
     bool reused = static_cast<bool>(fd_);
-    Result<void> done = reused ? Result<void>{} : connect(controller);
-    if (done) done = exchange(bytes);
-    if (done) return {};
+    auto connected = reused ? Result<void>{} : connect(controller);
+    auto done = connected ? exchange(bytes) : std::unexpected(connected.error());
+    if (done) return done;
     fd_.reset();
     why += (why.empty() ? "" : "; ") + ("controller " + controller + ": " + done.error().what);
     // A kept connection may simply have grown old: the same controller once more.

@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 #include "common/base/fd.h"
 #include "common/inbox/record.h"
+#include "ctld/sluiced/intake.h"
 
 namespace sluice::daemon {
 
@@ -18,13 +19,14 @@ class Forward {
         munge_socket_(std::move(munge_socket)),
         node_(std::move(node)) {}
 
-  // The records are in the controller's journal once this returns without an error. Tries each
-  // controller in turn; answers only of root, SlurmUser or the user sluice count.
-  Result<void> send(const std::vector<inbox::RawRecord>& records);
+  // The controller is done with the records once this returns without an error: they are in its
+  // journal, or among those it refused. Tries each controller in turn; answers only of root,
+  // SlurmUser or the user sluice count.
+  Result<Refused> send(const std::vector<inbox::RawRecord>& records);
 
  private:
   Result<void> connect(const std::string& controller);
-  Result<void> exchange(const std::string& bytes);
+  Result<Refused> exchange(const std::string& bytes);
   Result<void> write_all(const std::string& bytes, int64_t deadline_ms);
   Result<std::string> read_frame(int64_t deadline_ms);
 

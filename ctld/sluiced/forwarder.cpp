@@ -57,11 +57,11 @@ void Forwarder::submit(std::vector<inbox::RawRecord> records, Committed committe
       std::lock_guard lock(mutex_);
       waiting_.erase(record.id);
     }
-    committed("this node's inbox " + dir_ + " cannot take the event; it was dropped");
+    committed({"", {{record.id, "this node's inbox " + dir_ + " cannot take the event"}}});
   }
 }
 
-void Forwarder::tell(const std::string& id, const std::string& why) {
+void Forwarder::tell(const std::string& id, const Commit& commit) {
   Committed committed;
   {
     std::lock_guard lock(mutex_);
@@ -70,7 +70,7 @@ void Forwarder::tell(const std::string& id, const std::string& why) {
     committed = std::move(it->second.committed);
     waiting_.erase(it);
   }
-  committed(why);
+  committed(commit);
 }
 
 void Forwarder::give_up_waiting() {
@@ -81,7 +81,7 @@ void Forwarder::give_up_waiting() {
       if (clock::mono_ms() - w.since_ms > kCallerWaitMs) late.push_back(id);
   }
   for (const auto& id : late)
-    tell(id, "kept on this node: the controller's sluiced cannot be reached now");
+    tell(id, {"kept on this node: the controller's sluiced cannot be reached now", {}});
 }
 
 bool Forwarder::flush() {
@@ -102,7 +102,7 @@ bool Forwarder::flush() {
       fault::point("forward.acknowledged");
       for (const auto& r : batch) {
         reader_.remove(r.id);
-        tell(r.id, "");
+        tell(r.id, {"", *sent});
       }
       stats_.forwarded += static_cast<int64_t>(batch.size());
       batch.clear();

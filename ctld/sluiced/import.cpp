@@ -55,6 +55,7 @@ bool Import::needs_answer(const RawRecord& r) {
 
 void Import::record(const RawRecord& r, const Answer& answer) {
   ++stats_.imported;
+  refused_.clear();
   if (r.kind == "gap") return gap(r);
   if (r.job_id() == 0 && r.kind != "user") {
     log::once(log::Level::warning, "import:no-job",
@@ -150,6 +151,7 @@ void Import::ended(Run run, const slurm::JobInfo* info, const RawRecord* r) {
   else if (info != nullptr)
     d.env = event::env_from_info(*info);
   run.state = RunState::ended;
+  run.seen_us = clock::wall_us();  // retention counts from the end, not from the start
   run.job = d.job.dump();
   journal_.save_run(run);
   events_.add(d, &run);
@@ -190,7 +192,7 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
     run.user = text::to_utf8(r->get("SLURM_JOB_USER"));
     run.account = text::to_utf8(r->get("SLURM_JOB_ACCOUNT"));
     run.partition = text::to_utf8(r->get("SLURM_JOB_PARTITION"));
-    run.uid = static_cast<uint32_t>(r->number("SLURM_JOB_UID", 0));
+    run.uid = static_cast<uint32_t>(r->number("SLURM_JOB_UID", UINT32_MAX));
     run.submit = r->wall_us / 1'000'000;  // unless Slurm says better below
     run.provisional = info == nullptr;
     d.time_us = r->wall_us;
@@ -270,13 +272,16 @@ void Import::user(const RawRecord& r, const Answer& answer) {
     return;
   }
   auto found = run_of_node(journal_, r, answer);
-  if (!found) return;
+  if (!found) {
+    refused_ = "slurmctld knows no job " + std::to_string(r.job_id());
+    return;
+  }
   auto uid = static_cast<uint32_t>(r.number("@uid", -1));
   if (uid != 0 && uid != found->run.uid) {
     ++stats_.refused;
-    log::once(log::Level::warning, "import:foreign-emit",
-              "emit of user " + std::to_string(uid) + " for job " + std::to_string(r.job_id()) +
-                  ", which is user " + std::to_string(found->run.uid) + "'s: refused");
+    refused_ = "job " + std::to_string(r.job_id()) + " is user " + std::to_string(found->run.uid) +
+               "'s: user " + std::to_string(uid) + " may not emit for it";
+    log::once(log::Level::warning, "import:foreign-emit", "emit refused: " + refused_);
     return;
   }
   if (found->fresh) missed_start(found->run);
@@ -306,6 +311,7 @@ void Import::lost(Run run) {
                           "end_time", "completing"})
     d.job.set(key, Json());
   run.state = RunState::lost;
+  run.seen_us = clock::wall_us();
   journal_.save_run(run);
   events_.add(d, &run);
 }

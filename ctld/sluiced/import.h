@@ -18,6 +18,8 @@ class Import {
   bool needs_answer(const inbox::RawRecord& record);
 
   void record(const inbox::RawRecord& record, const Answer& answer);
+  // Why the record before was refused, for its sender to know; empty if it was not.
+  const std::string& refused() const { return refused_; }
 
   // The job's first event, where its start hook left nothing.
   void missed_start(const journal::Run& run);
@@ -37,6 +39,7 @@ class Import {
   journal::Journal& journal_;
   Events& events_;
   Stats& stats_;
+  std::string refused_;
 };
 
 }  // namespace sluice::daemon

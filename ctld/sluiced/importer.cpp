@@ -151,9 +151,9 @@ void Importer::take_mail() {
   }
   for (const auto& a : answers) answered(a);
   for (auto& [records, committed] : mail) {
-    auto batch = std::make_shared<Batch>(Batch{records.size(), std::move(committed)});
-    if (records.empty()) batch->committed("");
-    for (auto& r : records) arrived({std::move(r), batch, clock::mono_ms(), 0, {}});
+    auto batch = std::make_shared<Batch>(Batch{records.size(), std::move(committed), {}});
+    if (records.empty()) batch->committed({});
+    for (auto& r : records) arrived({std::move(r), batch, clock::mono_ms(), 0, {}, {}});
   }
   bool up = stats_.slurm_up;
   if (up && !was_up_) hooks_.sweep_wanted();
@@ -186,7 +186,7 @@ void Importer::take_inbox() {
   if (reader_.outstanding() >= kMostHeld) return;
   auto records = reader_.scan(kBatch);
   more_files_ = records.size() == kBatch;
-  for (auto& r : records) arrived({std::move(r), nullptr, now, 0, {}});
+  for (auto& r : records) arrived({std::move(r), nullptr, now, 0, {}, {}});
   inbox::GapMark gap;
   if (reader_.gap(&gap)) {
     log::error("hooks dropped records: the inbox " + config_->inbox +
@@ -274,7 +274,10 @@ bool Importer::commit() {
   size_t n = std::min(ready_.size(), kBatch);
   try {
     journal::Transaction t(journal_.db());
-    for (size_t i = 0; i < n; ++i) import_.record(ready_[i].record, ready_[i].answer);
+    for (size_t i = 0; i < n; ++i) {
+      import_.record(ready_[i].record, ready_[i].answer);
+      ready_[i].refused = import_.refused();
+    }
     fault::point("import.uncommitted");
     t.commit();
   } catch (const journal::DbError& e) {
@@ -296,9 +299,11 @@ bool Importer::commit() {
       reader_.remove(item.record.id);
       fault::point("import.unlinked");
       if (item.record.kind == "gap") hooks_.sweep_wanted();
-    } else if (--item.batch->left == 0) {
-      item.batch->committed("");
+      continue;
     }
+    Batch& batch = *item.batch;
+    if (!item.refused.empty()) batch.refused[item.record.id] = item.refused;
+    if (--batch.left == 0) batch.committed({"", std::move(batch.refused)});
   }
   return true;
 }

@@ -51,6 +51,7 @@ class Importer : public Intake {
   struct Batch {
     size_t left = 0;
     Committed committed;
+    Refused refused;
   };
   struct Item {
     inbox::RawRecord record;
@@ -58,6 +59,7 @@ class Importer : public Intake {
     int64_t since_ms = 0;
     uint64_t asked = 0;  // the ask it waits for
     Answer answer;
+    std::string refused;  // why it became no event
   };
   struct Lane {
     std::deque<Item> items;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,10 +10,17 @@
 
 namespace sluice::daemon {
 
+// Why a record was refused for good, by its id. It is done with, like those that were journaled.
+using Refused = std::map<std::string, std::string>;
+
+struct Commit {
+  std::string why;  // empty once the controller is done with all records; else why it is not (yet)
+  Refused refused;  // those of them that did not become events
+};
+
 class Intake {
  public:
-  // `why` is empty once all records are in the controller's journal; else why they are not (yet).
-  using Committed = std::function<void(std::string why)>;
+  using Committed = std::function<void(const Commit& commit)>;
   virtual ~Intake() = default;
   // Any thread; `committed` is called once, on a thread of the intake's.
   virtual void submit(std::vector<inbox::RawRecord> records, Committed committed) = 0;

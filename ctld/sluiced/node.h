@@ -38,7 +38,7 @@ class Forwarder : public Intake {
   };
   void loop();
   bool flush();  // false: the controller did not take it
-  void tell(const std::string& id, const std::string& why);
+  void tell(const std::string& id, const Commit& commit);
   void give_up_waiting();
 
   std::string dir_;

@@ -48,9 +48,10 @@ void wake(const Fd& event) {
 // Called on any thread, perhaps when the listener is gone already.
 void Receive::answer(const std::shared_ptr<Peer>& peer, const std::shared_ptr<Fd>& event,
                      const std::string& munge_socket, const std::string& nonce,
-                     const std::string& why) {
-  auto credential = wire::make_credential(
-      munge_socket, "SLUICE-ACK1\n" + nonce + "\n" + (why.empty() ? "ok" : why));
+                     const Commit& commit) {
+  std::string lines = "SLUICE-ACK1\n" + nonce + "\n" + (commit.why.empty() ? "ok" : commit.why);
+  for (const auto& [id, why] : commit.refused) lines += "\n" + id + " " + text::printable(why);
+  auto credential = wire::make_credential(munge_socket, lines);
   {
     std::lock_guard lock(peer->mutex);
     if (credential) wire::put_frame(&peer->out, *credential);
@@ -111,7 +112,7 @@ void Receive::batch(const std::shared_ptr<Peer>& peer, const std::string& creden
                     const std::string& bytes) {
   auto refuse = [&](const std::string& why) {
     log::once(log::Level::warning, "receive", "a node's batch was refused: " + why);
-    answer(peer, event_, munge_socket_, "", why);
+    answer(peer, event_, munge_socket_, "", {why, {}});
   };
   auto sender = wire::open_credential(munge_socket_, credential);
   if (!sender) return refuse(sender.error().what);
@@ -125,8 +126,8 @@ void Receive::batch(const std::shared_ptr<Peer>& peer, const std::string& creden
   if (!records) return refuse(records.error().what);
   std::string nonce = parts[2];
   intake_.submit(std::move(*records),
-                 [peer, nonce, event = event_, socket = munge_socket_](const std::string& why) {
-                   answer(peer, event, socket, nonce, why);
+                 [peer, nonce, event = event_, socket = munge_socket_](const Commit& commit) {
+                   answer(peer, event, socket, nonce, commit);
                  });
 }
 

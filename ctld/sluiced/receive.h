@@ -33,7 +33,7 @@ class Receive {
              const std::string& bytes);
   static void answer(const std::shared_ptr<Peer>& peer, const std::shared_ptr<Fd>& event,
                      const std::string& munge_socket, const std::string& nonce,
-                     const std::string& why);
+                     const Commit& commit);
 
   Intake& intake_;
   std::string munge_socket_;

@@ -36,9 +36,12 @@ class Supervisor:
     def start(self, name, argv, env, hostname, log):
         if name in self.daemons and self.daemons[name]["exit"] is None:
             raise RuntimeError(f"{name} runs already")
+        # Else a signal that comes before the exec is taken, and forgotten, by Python.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         pid = os.fork()
         if pid == 0:
             self._exec(argv, env, hostname, log)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         self.daemons[name] = {"pid": pid, "exit": None, "started": time.time()}
         return pid
 
@@ -48,6 +51,7 @@ class Supervisor:
             os.setsid()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
             out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
             os.dup2(out, 1)

@@ -18,9 +18,8 @@ class ReusedIds(unittest.TestCase):
         """Now slurmctld saves no job for the next 5 s."""
         saved = self.c.layout.state / "job_state"
         before = saved.stat().st_mtime_ns if saved.exists() else 0
-        held = self.c.sbatch(["-J", "plain", "--hold"])
+        self.c.sbatch(["-J", "saved", "--hold"])
         self.c.wait_until(lambda: saved.stat().st_mtime_ns != before, 20, "saved jobs")
-        self.c.run(["scancel", str(held)])
 
     def forgotten(self, script):
         """A started job that slurmctld forgets: killed before it saved the job."""
@@ -32,6 +31,7 @@ class ReusedIds(unittest.TestCase):
             c.kill9("slurmctld")
             c.start_slurmctld()
             c.wait_nodes()
+            c.run(["scancel", "--name=saved"])
             if job in [j.id for j in known_jobs(c)]:
                 c.run(["scancel", str(job)])
                 continue

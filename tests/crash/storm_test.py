@@ -14,8 +14,9 @@ from crash.load import cancel_stuck
 from harness import SluiceCluster, accounted, assert_contract, settle
 
 JOBS = int(os.environ.get("SLUICE_STORM_JOBS", "2000"))
-STORM_SECONDS = 100  # the killing ends then, done or not
-DRAIN_SECONDS = 60   # and what still runs is cancelled after this
+SUBMIT_SECONDS = 90   # over which the jobs are spread
+STORM_SECONDS = 150   # the killing ends then, done or not
+DRAIN_SECONDS = 60    # and what still runs is cancelled after this
 
 
 class Storm(unittest.TestCase):
@@ -57,8 +58,10 @@ class Storm(unittest.TestCase):
 
     def submit_all(self):
         while self.submitted < JOBS and not self.over.is_set():
+            before = self.submitted
             try:
                 self.submit_piece()
+                self.over.wait((self.submitted - before) * SUBMIT_SECONDS / JOBS)
             except Exception:  # slurmctld is dead or the job has ended: part of the storm
                 time.sleep(0.1)  # no hurry: it is being started again
 

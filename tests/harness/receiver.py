@@ -44,6 +44,14 @@ class Misbehaviour:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def setup(self):
+        super().setup()
+        self.server.receiver._opened(self.connection)
+
+    def finish(self):
+        self.server.receiver._closed(self.connection)
+        super().finish()
+
     def _take(self):
         length = int(self.headers.get("Content-Length") or 0)
         request = Request(self.command, self.path,
@@ -133,6 +141,14 @@ class Receiver:
         wait_until(enough, seconds, f"{count} requests at {self.url}", every=0.01)
         return list(self.requests)
 
+    def _opened(self, connection):
+        with self._lock:
+            self._open.add(connection)
+
+    def _closed(self, connection):
+        with self._lock:
+            self._open.discard(connection)
+
     def _rule_for(self, request):
         for rule in self._rules:
             if rule.times > 0 and rule.matching(request):
@@ -146,12 +162,7 @@ class Receiver:
             if rule.mode == "answer":
                 request.answered = rule.status
             self.requests.append(request)
-            self._open.add(handler.connection)
-        try:
-            self._send(handler, rule)
-        finally:
-            with self._lock:
-                self._open.discard(handler.connection)
+        self._send(handler, rule)
 
     def _send(self, handler, rule):
         if rule.delay:

@@ -15,11 +15,13 @@ Json json(const char* text) {
 }
 
 TEST(CliEventLine, EndSaysHowItEnded) {
-  Json event = json(R"({"type":"slurm.job.end","subject":"job/42","time":"2026-03-01T12:00:00.123456Z",
+  Json event =
+      json(R"({"type":"slurm.job.end","subject":"job/42","time":"2026-03-01T12:00:00.123456Z",
     "data":{"job":{"user_name":"ada","name":"cfd","job_state":["FAILED"],"nodes":"n[0-1]",
     "exit_code":{"return_code":3,"signal":null}}}})");
   EXPECT_EQ(event_line(event),
-            "2026-03-01T12:00:00.123Z  slurm.job.end        job/42      ada cfd  FAILED exit 3 on n[0-1]");
+            "2026-03-01T12:00:00.123Z  slurm.job.end        job/42      ada cfd  FAILED exit 3 on "
+            "n[0-1]");
 }
 
 TEST(CliEventLine, ControlCharactersAreNotObeyed) {

@@ -25,8 +25,9 @@ class CliPlugstack : public ::testing::Test {
 };
 
 TEST_F(CliPlugstack, ArgumentsAndComments) {
-  auto line = find_in_plugstack(write("p", "# optional spank_sluice.so\nrequired other.so a=b\n"
-                                           "optional /x/spank_sluice.so inbox=/i sinks=/s # end\n"));
+  auto line = find_in_plugstack(write("p",
+                                      "# optional spank_sluice.so\nrequired other.so a=b\n"
+                                      "optional /x/spank_sluice.so inbox=/i sinks=/s # end\n"));
   ASSERT_TRUE(line);
   EXPECT_FALSE(line->required);
   EXPECT_EQ(line->plugin, "/x/spank_sluice.so");
