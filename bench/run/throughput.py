@@ -151,7 +151,7 @@ def run(options):
                 turn = [(OURS, ours, {"hole": hole}), (NONE, none, {})]
                 for variant, kept, more in turn if at % 2 == 0 else reversed(turn):
                     measure(variant, kept, launches=launches, **more)
-                if at % 4 == 1:  # the scripts' distance is far beyond any noise
+                if at % 4 == 1 or pairs == 1:  # the scripts' distance is far beyond any noise
                     measure(SCRIPT_TRUE, true)
                 if at == pairs // 2:
                     measure(SCRIPT_AWS, aws, jobs=aws_jobs, aws_script=script)

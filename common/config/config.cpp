@@ -50,11 +50,13 @@ void read_sinks(const Json& sinks, Config* out, Problems* problems) {
     sink.give_up_hours = f.integer("give_up_hours", 72, 1, 24 * 365);
     read_allow(f.object("allow"), path + ".allow", &sink.allow, problems);
     // What is left is the sink type's own, which reports what it does not know.
-    sink.settings = Json::object();
+    Json settings = Json::object();
     for (const auto& [key, value] : object.members())
       if (key != "public" && key != "give_up_hours" && key != "allow")
-        sink.settings.set(key, value);
-    make_sink(sink.settings, {name, out->cluster, &http}, problems);
+        settings.set(key, value);
+    make_sink(settings, {name, out->cluster, &http}, problems);
+    sink.type = settings.get("type").str();
+    sink.settings = settings.dump();
     out->sinks.emplace(name, std::move(sink));
   }
 }

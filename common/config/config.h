@@ -29,7 +29,10 @@ struct SinkConfig {
   bool named_by_users = true;  // "public": false keeps it for routes and partitions
   Allow allow;
   int64_t give_up_hours = 72;  // a retried event older than this becomes a dead letter
-  Json settings;               // what make_sink reads
+  // What make_sink reads, as JSON text: each courier parses its own, since a Json is used by one
+  // thread at a time.
+  std::string settings;
+  std::string type;
 };
 
 struct RouteConfig {
@@ -53,7 +56,7 @@ struct Config {
   std::vector<std::string> controllers;  // node: "host:port", primary first
   std::string munge_socket;  // empty: munge's own default
   std::string node_name;     // node: default the host's short name
-  std::string admin_group = "sluice";
+  std::string admin_group = "sluice-admin";
   std::string log_level = "info";
   int64_t slurm_wait_s = 10;    // how long a record waits for Slurm's answer
   int64_t sweep_s = 0;          // 0: a third of MinJobAge

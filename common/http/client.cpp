@@ -138,6 +138,9 @@ void Client::Impl::wait(int64_t timeout_ms) {
                ((e.events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
     int running = 0;
     curl_multi_socket_action(multi, e.data.fd, what, &running);
+    // What the callback sends goes out before the next answer is read: the receiver works on it
+    // while this thread works on the other answers.
+    if (deliver()) kick();
   }
 }
 

@@ -107,9 +107,15 @@ std::vector<RawRecord> Reader::scan(size_t max) {
       set_aside(name, "not a regular file");
       continue;
     }
+    if (st.st_size > static_cast<off_t>(kMaxFile)) {
+      set_aside(name, "larger than a record can be");
+      continue;
+    }
     auto bytes = file::read(path, kMaxFile);
     if (!bytes) {
-      set_aside(name, bytes.error().what);
+      // No fault of the record's: too many open files, a wrong group. It is read again.
+      log::once(log::Level::error, "inbox-read:" + dir_,
+                "inbox: " + bytes.error().what + "; tried again, nothing is lost");
       continue;
     }
     auto record = parse(name, *bytes);

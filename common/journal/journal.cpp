@@ -1,16 +1,29 @@
 #include "common/journal/journal.h"
 
+#include <algorithm>
+
 #include "common/base/clock.h"
 #include "common/journal/schema.h"
 
 namespace sluice::journal {
 namespace {
 
-// A macro, because a statement's text is a literal; bind_filter() binds what it needs.
-#define PASSES_FILTER                                                                  \
-  "WHERE seq > ? AND time_us >= ? AND (? = 0 OR job_id = ?) "                          \
-  "AND (? = '' OR substr(type, 1, length(?)) = ?) AND (? = '' OR user = ?) "           \
+// Macros, because a statement's text is a literal. bind_filter() binds what PASSES_FILTER needs.
+#define PASSES_FILTER                                                               \
+  "seq > ? AND time_us >= ? AND (? = 0 OR job_id = ?) "                             \
+  "AND (? = '' OR substr(type, 1, length(?)) = ?) AND (? = '' OR user = ?) "        \
   "AND (? < 0 OR uid = ?) "
+// One for each index: SQLite cannot choose one by the values bound. bind_index() comes first.
+#define BY_INDEX(f, columns, tail)                                                  \
+  ((f).job_id != 0                                                                  \
+       ? "SELECT " columns " FROM events WHERE job_id = ? AND " PASSES_FILTER tail  \
+   : (f).uid >= 0                                                                   \
+       ? "SELECT " columns " FROM events WHERE uid = ? AND " PASSES_FILTER tail     \
+       : "SELECT " columns " FROM events WHERE ? = 0 AND " PASSES_FILTER tail)
+
+void bind_index(Query& q, const EventFilter& f) {
+  q.bind(f.job_id != 0 ? int64_t{f.job_id} : std::max<int64_t>(f.uid, 0));
+}
 
 void bind_filter(Query& q, const EventFilter& f) {
   q.bind(f.after_seq).bind(f.since_us);
@@ -69,7 +82,11 @@ bool Journal::add_event(const NewEvent& e, const std::vector<std::string>& sinks
 }
 
 void Journal::queue_event(const std::string& sink, int64_t seq) {
-  db_.query("INSERT OR IGNORE INTO queue(sink, seq) VALUES(?,?)").bind(sink).bind(seq).run();
+  db_.query("INSERT OR IGNORE INTO queue(sink, seq, since_us) VALUES(?,?,?)")
+      .bind(sink)
+      .bind(seq)
+      .bind(clock::wall_us())
+      .run();
 }
 
 void Journal::add_dead(const std::string& sink, int64_t seq, const std::string& reason,
@@ -89,9 +106,9 @@ bool Journal::has_event(const std::string& id) {
 }
 
 std::vector<TailEvent> Journal::events(const EventFilter& f) {
-  auto q = db_.query(
-      "SELECT seq, id, type, subject, lane, time_us, body, user FROM events "
-      PASSES_FILTER "ORDER BY seq LIMIT ?");
+  auto q = db_.query(BY_INDEX(f, "seq, id, type, subject, lane, time_us, body, user",
+                                "ORDER BY seq LIMIT ?"));
+  bind_index(q, f);
   bind_filter(q, f);
   q.bind(static_cast<int64_t>(f.limit));
   std::vector<TailEvent> out;
@@ -103,7 +120,8 @@ std::vector<TailEvent> Journal::events(const EventFilter& f) {
 }
 
 int64_t Journal::before_last(const EventFilter& f, int64_t n) {
-  auto q = db_.query("SELECT seq FROM events " PASSES_FILTER "ORDER BY seq DESC LIMIT 1 OFFSET ?");
+  auto q = db_.query(BY_INDEX(f, "seq", "ORDER BY seq DESC LIMIT 1 OFFSET ?"));
+  bind_index(q, f);
   bind_filter(q, f);
   q.bind(n);
   return q.row() ? q.integer(0) : f.after_seq;
@@ -117,23 +135,13 @@ int64_t Journal::last_seq() {
 
 int64_t Journal::replay(const std::string& sink, const EventFilter& f) {
   // What waits for the sink already, or lies dead there, is not queued a second time.
-  db_.query(
-         "INSERT OR IGNORE INTO queue(sink, seq) SELECT ?, seq FROM events WHERE seq > ? "
-         "AND time_us >= ? AND (? = 0 OR job_id = ?) "
-         "AND (? = '' OR substr(type, 1, length(?)) = ?) AND (? = '' OR user = ?) "
-         "AND NOT EXISTS(SELECT 1 FROM dead WHERE dead.sink = ? AND dead.seq = events.seq)")
-      .bind(sink)
-      .bind(f.after_seq)
-      .bind(f.since_us)
-      .bind(int64_t{f.job_id})
-      .bind(int64_t{f.job_id})
-      .bind(f.type)
-      .bind(f.type)
-      .bind(f.type)
-      .bind(f.user)
-      .bind(f.user)
-      .bind(sink)
-      .run();
+  auto q = db_.query(
+      "INSERT OR IGNORE INTO queue(sink, seq, since_us) SELECT ?, seq, ? FROM events "
+      "WHERE " PASSES_FILTER
+      "AND NOT EXISTS(SELECT 1 FROM dead WHERE dead.sink = ? AND dead.seq = events.seq)");
+  q.bind(sink).bind(clock::wall_us());
+  bind_filter(q, f);
+  q.bind(sink).run();
   return db_.changes();
 }
 

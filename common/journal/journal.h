@@ -46,7 +46,8 @@ struct NewEvent {
 struct Queued {
   StoredEvent event;
   int64_t attempts = 0;
-  int64_t next_us = 0;  // wall clock; not before
+  int64_t next_us = 0;   // wall clock; not before
+  int64_t since_us = 0;  // wall clock; when it was queued
 };
 
 struct DeadLetter {
@@ -103,6 +104,7 @@ class Journal {
   std::vector<Queued> queued(const std::string& sink, int64_t after_seq, size_t limit,
                              size_t max_bytes);
   void settle(const std::string& sink, int64_t seq);
+  void settle(const std::string& sink, int64_t first, int64_t last);  // all of them
   void postpone(const std::string& sink, int64_t seq, int64_t attempts, int64_t next_us,
                 const std::string& reason);
   void bury(const std::string& sink, int64_t seq, const std::string& reason, int64_t attempts);
@@ -119,18 +121,23 @@ class Journal {
   // Queues past events to a sink again; returns how many.
   int64_t replay(const std::string& sink, const EventFilter& filter);
 
-  // Retention: forgets delivered events and closed runs older than `before_us`, at most `limit` of
-  // each; returns how many events went.
+  // Retention: forgets delivered events, dead letters and closed runs older than `before_us`, at
+  // most `limit` events and runs; returns how many of both went.
   int64_t prune(int64_t before_us, size_t limit);
-  // When the file is over its bound: the oldest events go, delivered ones first. `lost` counts
-  // those that had not reached every sink.
-  int64_t shrink(size_t limit, int64_t* lost);
+  // When the file is over its bound: the oldest events made before `keep_us` go, delivered ones
+  // first, then dead letters, then those that had not reached every sink, which `lost` counts.
+  // Runs stay: slurmctld may still know them.
+  int64_t shrink(int64_t keep_us, size_t limit, int64_t* lost);
+  // Rows of a sink that is no longer configured, queued before `before_us`, become dead letters.
+  int64_t bury_orphans(const std::string& sink, int64_t before_us);
   int64_t bytes_used();
 
   std::string meta(const std::string& key);
   void set_meta(const std::string& key, const std::string& value);
 
  private:
+  bool has_seq(int64_t seq);
+  int64_t drop_delivered(int64_t before_us, int64_t limit);
   explicit Journal(Db db) : db_(std::move(db)) {}
   Db db_;
 };

@@ -7,7 +7,8 @@ namespace sluice::journal {
 std::vector<Queued> Journal::queued(const std::string& sink, int64_t after_seq, size_t limit,
                                     size_t max_bytes) {
   auto q = db_.query(
-      "SELECT e.seq, e.id, e.type, e.subject, e.lane, e.time_us, e.body, q.attempts, q.next_us "
+      "SELECT e.seq, e.id, e.type, e.subject, e.lane, e.time_us, e.body, q.attempts, q.next_us, "
+      "q.since_us "
       "FROM queue q JOIN events e ON e.seq = q.seq WHERE q.sink = ? AND q.seq > ? "
       "ORDER BY q.seq LIMIT ?");
   q.bind(sink).bind(after_seq).bind(static_cast<int64_t>(limit));
@@ -19,13 +20,22 @@ std::vector<Queued> Journal::queued(const std::string& sink, int64_t after_seq, 
     out.push_back({{q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4), q.integer(5),
                     q.text(6)},
                    q.integer(7),
-                   q.integer(8)});
+                   q.integer(8),
+                   q.integer(9)});
   }
   return out;
 }
 
 void Journal::settle(const std::string& sink, int64_t seq) {
   db_.query("DELETE FROM queue WHERE sink = ? AND seq = ?").bind(sink).bind(seq).run();
+}
+
+void Journal::settle(const std::string& sink, int64_t first, int64_t last) {
+  db_.query("DELETE FROM queue WHERE sink = ? AND seq BETWEEN ? AND ?")
+      .bind(sink)
+      .bind(first)
+      .bind(last)
+      .run();
 }
 
 void Journal::postpone(const std::string& sink, int64_t seq, int64_t attempts, int64_t next_us,
@@ -42,6 +52,8 @@ void Journal::postpone(const std::string& sink, int64_t seq, int64_t attempts, i
 void Journal::bury(const std::string& sink, int64_t seq, const std::string& reason,
                    int64_t attempts) {
   settle(sink, seq);
+  // Not one whose event the journal's bound has taken meanwhile: nobody could retry it.
+  if (!has_seq(seq)) return;
   add_dead(sink, seq, reason, attempts);
 }
 
@@ -86,8 +98,9 @@ int64_t Journal::dead_length(const std::string& sink) {
 
 int64_t Journal::retry_dead(const std::string& sink, int64_t seq) {
   db_.query(
-         "INSERT OR IGNORE INTO queue(sink, seq) SELECT sink, seq FROM dead "
+         "INSERT OR IGNORE INTO queue(sink, seq, since_us) SELECT sink, seq, ? FROM dead "
          "WHERE (? = '' OR sink = ?) AND (? = 0 OR seq = ?)")
+      .bind(clock::wall_us())
       .bind(sink)
       .bind(sink)
       .bind(seq)
@@ -106,29 +119,41 @@ int64_t Journal::drop_dead(const std::string& sink, int64_t seq) {
   return db_.changes();
 }
 
+bool Journal::has_seq(int64_t seq) {
+  auto q = db_.query("SELECT 1 FROM events WHERE seq = ?");
+  return q.bind(seq).row();
+}
+
 int64_t Journal::prune(int64_t before_us, size_t limit) {
+  auto n = static_cast<int64_t>(limit);
+  db_.query("DELETE FROM dead WHERE time_us < ?").bind(before_us).run();
   db_.query("DELETE FROM runs WHERE row IN (SELECT row FROM runs WHERE state <> 0 "
             "AND seen_us < ? LIMIT ?)")
       .bind(before_us)
-      .bind(static_cast<int64_t>(limit))
+      .bind(n)
       .run();
+  return db_.changes() + drop_delivered(before_us, n);
+}
+
+int64_t Journal::drop_delivered(int64_t before_us, int64_t limit) {
   db_.query(
          "DELETE FROM events WHERE seq IN (SELECT seq FROM events e WHERE time_us < ? "
          "AND NOT EXISTS(SELECT 1 FROM queue q WHERE q.seq = e.seq) "
          "AND NOT EXISTS(SELECT 1 FROM dead d WHERE d.seq = e.seq) ORDER BY time_us LIMIT ?)")
       .bind(before_us)
-      .bind(static_cast<int64_t>(limit))
+      .bind(limit)
       .run();
   return db_.changes();
 }
 
-int64_t Journal::shrink(size_t limit, int64_t* lost) {
+int64_t Journal::shrink(int64_t keep_us, size_t limit, int64_t* lost) {
   *lost = 0;
-  if (int64_t gone = prune(INT64_MAX, limit); gone > 0) return gone;
   auto n = static_cast<int64_t>(limit);
-  db_.query("DELETE FROM dead WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)")
+  if (int64_t gone = drop_delivered(keep_us, n); gone > 0) return gone;
+  db_.query("DELETE FROM dead WHERE seq IN (SELECT seq FROM dead ORDER BY seq LIMIT ?)")
       .bind(n)
       .run();
+  if (db_.changes() > 0) return drop_delivered(keep_us, n) + 1;
   db_.query("DELETE FROM queue WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)")
       .bind(n)
       .run();
@@ -137,6 +162,19 @@ int64_t Journal::shrink(size_t limit, int64_t* lost) {
       .run();
   *lost = db_.changes();
   return *lost;
+}
+
+int64_t Journal::bury_orphans(const std::string& sink, int64_t before_us) {
+  db_.query(
+         "INSERT OR REPLACE INTO dead(sink, seq, reason, attempts, time_us) "
+         "SELECT sink, seq, 'the sink is no longer configured', attempts, ? FROM queue "
+         "WHERE sink = ? AND since_us < ?")
+      .bind(clock::wall_us())
+      .bind(sink)
+      .bind(before_us)
+      .run();
+  db_.query("DELETE FROM queue WHERE sink = ? AND since_us < ?").bind(sink).bind(before_us).run();
+  return db_.changes();
 }
 
 int64_t Journal::bytes_used() {

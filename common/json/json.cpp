@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "common/base/text.h"
+
 namespace sluice {
 
 Json::Json(const Json& o) : v_(json_object_get(o.v_)) {}
@@ -31,7 +33,54 @@ Json Json::of(double v) {
   return Json(json_object_new_double(v));
 }
 
+namespace {
+
+// What json-c lets through and JSON does not: NaN, Infinity, and integers that it would change to
+// the largest it can hold. Where it is, and npos if there is nothing.
+size_t beyond_json(std::string_view text, bool comments) {
+  bool in_string = false;
+  bool fraction = false;
+  size_t digits = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+      continue;
+    }
+    if (comments && c == '/' && i + 1 < text.size()) {
+      bool line = text[i + 1] == '/';
+      size_t end = text.find(line ? "\n" : "*/", i + 2);
+      if (end == text.npos) return text.npos;
+      i = end + (line ? 0 : 1);
+      continue;
+    }
+    if (c == 'N' || c == 'I') return i;
+    bool digit = c >= '0' && c <= '9';
+    if (c == '.' || c == 'e' || c == 'E') fraction = true;
+    if (!digit && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-') fraction = false;
+    digits = digit ? digits + 1 : 0;
+    if (digits > 18 && !fraction) return i;
+    in_string = c == '"';
+  }
+  return text.npos;
+}
+
+std::string position(std::string_view text, size_t at) {
+  auto before = text.substr(0, at);
+  auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  size_t nl = before.rfind('\n');
+  size_t col = nl == before.npos ? at + 1 : at - nl;
+  return "line " + std::to_string(line) + " column " + std::to_string(col) + ": ";
+}
+
+}  // namespace
+
 Result<Json> Json::parse(std::string_view text, bool comments, int depth) {
+  if (!text::is_utf8(text)) return fail("not valid UTF-8");
+  if (size_t at = beyond_json(text, comments); at != text.npos)
+    return fail(position(text, at) +
+                "NaN, Infinity and integers of more than 18 digits are not allowed");
   json_tokener* tok = json_tokener_new_ex(depth);
   int flags = JSON_TOKENER_VALIDATE_UTF8;
   // json-c accepts comments only when it is not strict; strict also means: nothing after the value.
@@ -55,11 +104,7 @@ Result<Json> Json::parse(std::string_view text, bool comments, int depth) {
     why = "text after the value";
   if (why.empty()) return Json(v);
   json_object_put(v);
-  auto before = text.substr(0, at);
-  auto line = std::count(before.begin(), before.end(), '\n') + 1;
-  size_t nl = before.rfind('\n');
-  size_t col = nl == before.npos ? at + 1 : at - nl;
-  return fail("line " + std::to_string(line) + " column " + std::to_string(col) + ": " + why);
+  return fail(position(text, at) + why);
 }
 
 bool Json::is_object() const {

@@ -74,8 +74,8 @@ struct ClusterFacts {
 void init(const std::string& conf);
 // From slurm.conf, without asking slurmctld.
 ClusterFacts facts();
-// True if the controller of that place in `controllers` answers and is in charge (a backup that
-// stands by does not count). Blocks.
+// True if the controller of that place in `controllers` answers; a backup that stands by does too.
+// Blocks.
 bool controller_answers(size_t index);
 
 // The job a process of this host belongs to, as slurmd says; 0 if none. Blocks.

@@ -29,10 +29,10 @@ void put_frame(std::string* out, std::string_view payload) {
   *out += payload;
 }
 
-Result<bool> take_frame(std::string* buffer, std::string* payload) {
+Result<bool> take_frame(std::string* buffer, std::string* payload, size_t max) {
   if (buffer->size() < 4) return false;
   size_t n = get_u32(*buffer);
-  if (n > kMaxFrame) return fail("a frame of " + std::to_string(n) + " bytes is not allowed");
+  if (n > max) return fail("a frame of " + std::to_string(n) + " bytes is not allowed");
   if (buffer->size() - 4 < n) return false;
   *payload = buffer->substr(4, n);
   buffer->erase(0, 4 + n);

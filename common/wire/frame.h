@@ -19,8 +19,8 @@ constexpr size_t kMaxBatchRecords = 512;
 void put_frame(std::string* out, std::string_view payload);  // 4 bytes, big endian, then payload
 
 // Takes the first whole frame off `buffer`. False if there is none yet; an error if its length is
-// more than kMaxFrame.
-Result<bool> take_frame(std::string* buffer, std::string* payload);
+// more than `max`.
+Result<bool> take_frame(std::string* buffer, std::string* payload, size_t max = kMaxFrame);
 
 std::string encode_batch(const std::vector<inbox::RawRecord>& records);
 Result<std::vector<inbox::RawRecord>> decode_batch(std::string_view bytes);

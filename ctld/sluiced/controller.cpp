@@ -13,7 +13,8 @@ namespace sluice::daemon {
 namespace {
 
 constexpr int64_t kRetainMs = 60'000;
-constexpr size_t kRetainRows = 2'000;  // in one transaction, so that imports get their turn
+constexpr size_t kRetainRows = 2'000;  // in one transaction, so that others get their turn
+constexpr int64_t kHourUs = 3'600'000'000;
 
 Result<std::unique_ptr<journal::Journal>> open_journal(const std::string& path,
                                                        journal::Durability durability) {
@@ -73,15 +74,18 @@ Result<std::unique_ptr<Controller>> Controller::start(
   ch.sweep = [self] { self->sweeper_->want(); };
   ch.about = [self] { return self->about(); };
   c->commands_ = std::make_unique<Commands>(c->server_journal_.get(), c->stats_, ch);
-  auto server = Server::start(
+  auto server = Server::open(
       config->socket, config->admin_group,
       [self](const Json& request, const Caller& caller, const Reply& reply) {
         if (request.get("op").str() == "emit") return self->emit_->request(request, caller, reply);
-        self->commands_->request(request, caller, reply);
+        Caller who = caller;
+        who.admin = self->server_->is_admin(caller);
+        self->commands_->request(request, who, reply);
       },
       [self] { self->commands_->tick(); });
   if (!server) return std::unexpected(server.error());
   c->server_ = std::move(*server);
+  c->server_->serve();
   if (!config->listen.empty()) {
     auto receive = Receive::start(*config, *c->importer_);
     if (!receive) return std::unexpected(receive.error());
@@ -110,19 +114,21 @@ Result<std::unique_ptr<Controller>> Controller::start(
 }
 
 Controller::~Controller() {
-  // First who calls the others, then who is called.
-  sweeper_.reset();
+  // First everybody stops calling the others; only then may anybody go.
+  if (server_) server_->stop();
+  if (receive_) receive_->stop();
   if (importer_) importer_->stop();
   metrics_.reset();
-  receive_.reset();
+  sweeper_.reset();
   emit_.reset();
-  server_.reset();
   couriers_.clear();
+  receive_.reset();
+  server_.reset();
   importer_.reset();
 }
 
 std::string Controller::reload() {
-  std::lock_guard lock(reload_mutex_);
+  std::lock_guard lock(reload_mutex_);  // config_ is written under it alone
   config::Problems problems;
   auto fresh = std::make_shared<const config::Config>(
       config::load(config_->path, config::Role::controller, &problems));
@@ -145,7 +151,10 @@ std::string Controller::reload() {
         {"metrics", &config_->metrics, &fresh->metrics}})
     if (*before != *after)
       log::warning(config_->path + ": " + key + " changed; that takes a restart");
-  config_ = fresh;
+  {
+    std::lock_guard config_lock(config_mutex_);
+    config_ = fresh;
+  }
   importer_->reload(fresh);
   for (auto& courier : couriers_) courier->reload(fresh);
   if (auto written = write_public_sinks(*fresh); !written) log::warning(written.error().what);
@@ -198,38 +207,45 @@ void Controller::retain() {
     journal_->set_meta("alive_us", std::to_string(clock::wall_us()));
     t.commit();
   }
-  int64_t before = clock::wall_us() - config_->retain_hours * 3'600'000'000;
-  for (;;) {
-    journal::Transaction t(journal_->db());
-    int64_t gone = journal_->prune(before, kRetainRows);
-    t.commit();
-    if (gone < static_cast<int64_t>(kRetainRows)) break;
-  }
-  while (journal_->bytes_used() > config_->max_journal_mib << 20) {
+  auto config = config_now();
+  int64_t now = clock::wall_us();
+  journal::Transaction t(journal_->db());
+  int64_t gone = journal_->prune(now - config->retain_hours * kHourUs, kRetainRows);
+  for (const auto& sink : journal_->queue_sinks())
+    if (!config->sinks.contains(sink)) gone += journal_->bury_orphans(sink, now - 72 * kHourUs);
+  if (journal_->bytes_used() > config->max_journal_mib << 20) {
+    // What slurmctld may still know would be made up again by the next sweep.
+    int64_t keep = now - 3 * int64_t{slurm::facts().min_job_age} * 1'000'000;
     int64_t lost = 0;
-    journal::Transaction t(journal_->db());
-    int64_t gone = journal_->shrink(kRetainRows, &lost);
-    t.commit();
+    gone += journal_->shrink(keep, kRetainRows, &lost);
     if (lost > 0) {
       stats_.lost_events += lost;
-      log::error("journal " + config_->journal + " is over max_mib=" +
-                 std::to_string(config_->max_journal_mib) + ": " + std::to_string(lost) +
+      log::error("journal " + config->journal + " is over max_mib=" +
+                 std::to_string(config->max_journal_mib) + ": " + std::to_string(lost) +
                  " UNDELIVERED events were dropped; mend the sinks or raise max_mib");
     }
-    if (gone == 0) break;
   }
+  t.commit();
+  // There is more: go on at the next tick, others have their turn between.
+  if (gone >= static_cast<int64_t>(kRetainRows)) retained_ms_ = 0;
+}
+
+std::shared_ptr<const config::Config> Controller::config_now() const {
+  std::lock_guard lock(config_mutex_);
+  return config_;
 }
 
 Json Controller::about() const {
+  auto config = config_now();
   Json out = Json::object();
   out.set("role", Json::of("controller"));
   out.set("version", Json::of(SLUICE_VERSION));
   out.set("slurm", Json::of(slurm::header_version()));
   out.set("cluster", Json::of(cluster_));
   out.set("pid", Json::of(int64_t{::getpid()}));
-  out.set("config", Json::of(config_->path));
-  out.set("inbox", Json::of(config_->inbox));
-  out.set("journal", Json::of(config_->journal));
+  out.set("config", Json::of(config->path));
+  out.set("inbox", Json::of(config->inbox));
+  out.set("journal", Json::of(config->journal));
   return out;
 }
 

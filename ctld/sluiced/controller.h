@@ -32,6 +32,7 @@ class Controller : public Daemon {
  private:
   Controller() = default;
   Json about() const;
+  std::shared_ptr<const config::Config> config_now() const;  // any thread
   void retain();
   void note_absence();
 
@@ -43,6 +44,7 @@ class Controller : public Daemon {
   std::unique_ptr<journal::Journal> metrics_journal_;
   std::mutex metrics_mutex_;
   std::mutex reload_mutex_;
+  mutable std::mutex config_mutex_;
   std::vector<std::unique_ptr<Courier>> couriers_;
   std::unique_ptr<Importer> importer_;
   std::unique_ptr<Sweeper> sweeper_;

@@ -62,10 +62,10 @@ void Courier::open_sinks() {
   std::map<std::string, int> names;
   for (const auto& [name, sink] : config_->sinks) {
     names[name] = 1;
-    bool file = sink.settings.get("type").str() == "file";
-    if (file != (kind_ == Kind::files)) continue;
+    if ((sink.type == "file") != (kind_ == Kind::files)) continue;
     config::Problems problems;
-    auto made = make_sink(sink.settings, {name, cluster_, &http_}, &problems);
+    auto settings = Json::parse(sink.settings);
+    auto made = make_sink(settings ? *settings : Json(), {name, cluster_, &http_}, &problems);
     if (!made) {
       for (const auto& p : problems) log::error("sink " + name + ": " + p.text());
       continue;
@@ -101,12 +101,15 @@ void Courier::loop() {
       if (news) sink->more_rows();
       if (older) sink->rescan();
       if (!stop_ && unwritten < kMostUnwritten) {
+        if (sink->must_write()) write_outcomes();
         try {
           sink->refill(journal_);
         } catch (const journal::DbError& e) {
           log::once(log::Level::error, "courier-read", e.what);
         }
         sink->pump();
+      } else {
+        sink->hold();
       }
       unwritten += sink->outcomes();
       if (sink->has_outcomes()) oldest = std::min(oldest, sink->outcomes_since_ms());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/fault.h"
@@ -50,8 +51,11 @@ void Delivery::rescan() {
 }
 
 void Delivery::refill(journal::Journal& journal) {
+  if (lanes_.wants_reread()) rescan();
   if (exhausted_ || gone_ || lanes_.size() > kWindowRows / 2 || lanes_.bytes() > kWindowBytes / 2)
     return;
+  // Read again, what was delivered and not yet written would be there as if it were not.
+  if (lanes_.rereading() && has_outcomes()) return;
   auto rows = journal.queued(name(), lanes_.last_seq(), kWindowRows / 2, kWindowBytes / 2);
   exhausted_ = rows.empty();
   for (const auto& row : rows)
@@ -60,6 +64,13 @@ void Delivery::refill(journal::Journal& journal) {
 }
 
 void Delivery::pump() {
+  flowing_ = true;
+  if (std::exchange(pumping_, true)) return;  // a sink may answer from send() itself
+  send_more();
+  pumping_ = false;
+}
+
+void Delivery::send_more() {
   int64_t now = clock::mono_ms();
   if (gone_ || (now < down_until_ms_ && !one_suspect())) return;
   // One call at a time until the sink has taken something again.
@@ -75,7 +86,7 @@ void Delivery::pump() {
     sink_->send(*batch, [self = std::weak_ptr(self_), batch](const std::vector<Outcome>& outcomes) {
       if (auto here = self.lock()) (*here)->done(*batch, outcomes);
     });
-    if (now < down_until_ms_ && !one_suspect()) return;  // a sink may answer from send() itself
+    if (now < down_until_ms_ && !one_suspect()) return;  // it answered from send() itself
   }
 }
 
@@ -105,6 +116,9 @@ void Delivery::done(const std::vector<StoredEvent>& batch, const std::vector<Out
     static const Outcome missing{Verdict::retry, "the sink said nothing about this event", -1};
     one_done(batch[i], i < outcomes.size() ? outcomes[i] : missing);
   }
+  // The next goes at once and not after every other answer that is there to be read, so that the
+  // receiver has something to do meanwhile.
+  if (flowing_ && any_taken) pump();
 }
 
 void Delivery::one_done(const StoredEvent& event, const Outcome& o) {
@@ -117,9 +131,9 @@ void Delivery::one_done(const StoredEvent& event, const Outcome& o) {
                    event.subject + "): " + o.reason + "; kept as a dead letter");
       return end({event.seq, Ended::How::buried, attempts_[event.seq] + 1, 0, o.reason});
     case Verdict::retry:
-      return retry(event, o, true);
+      return retry(event, o);
     case Verdict::sink_down:
-      return retry(event, o, false);
+      return retry(event, o);
     case Verdict::sink_gone:
       gone_ = true;
       up_ = false;
@@ -133,10 +147,14 @@ void Delivery::one_done(const StoredEvent& event, const Outcome& o) {
 
 // An event that fails alone has a count of its own; when the whole sink is down the next try takes
 // another event, so that one that the receiver cannot digest does not pass for an outage.
-void Delivery::retry(const StoredEvent& event, const Outcome& o, bool alone) {
+//
+// Who is throttled, entry by entry or by Retry-After, is told to come again: that counts against
+// nobody, however often.
+void Delivery::retry(const StoredEvent& event, const Outcome& o) {
   int64_t now = clock::mono_ms();
   Trouble& t = trouble_[event.seq];
-  alone = alone || (t.last_ms > 0 && last_success_ms_ > t.last_ms);
+  bool asked = o.verdict == Verdict::retry || o.retry_after_ms >= 0;
+  bool alone = !asked && t.last_ms > 0 && last_success_ms_ > t.last_ms;
   if (alone) ++t.alone;
   t.last_ms = now;
   if (o.verdict == Verdict::sink_down) suspects_.insert(event.seq);
@@ -148,12 +166,13 @@ void Delivery::retry(const StoredEvent& event, const Outcome& o, bool alone) {
   if (t.alone >= kAloneTries && last_success_ms_ > 0)
     return end({event.seq, Ended::How::buried, attempts, 0,
                 "gave up after " + std::to_string(attempts) + " tries: " + o.reason});
-  int64_t wait = o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs)
-                                       : backoff_ms(std::max(t.alone, 1));
+  int64_t wait = o.retry_after_ms >= 0       ? std::min(o.retry_after_ms, kMostRetryAfterMs)
+                 : o.verdict == Verdict::retry ? backoff_ms(attempts)
+                                               : backoff_ms(std::max(t.alone, 1));
   // When the sink is tried again, another event has its turn first.
   if (int64_t down = down_until_ms_ - now; down > 0)
     wait = std::max(wait, down + down / 4 + kTurnMs);
-  if (alone)
+  if (alone || o.verdict == Verdict::retry)
     log::warning("sink " + name() + ": event " + event.id + ": " + o.reason + "; kept, next try in " +
                  std::to_string((wait + 999) / 1000) + " s");
   end({event.seq, Ended::How::postponed, attempts, clock::wall_us() + wait * 1000, o.reason});
@@ -194,18 +213,28 @@ void Delivery::end(Ended ended) {
 }
 
 bool Delivery::too_old(const StoredEvent& event) const {
-  return clock::wall_us() - event.time_us > config_.give_up_hours * 3'600'000'000;
+  // By when it was queued: what is replayed, or comes from a clock that is wrong, has its chance.
+  return clock::wall_us() - lanes_.head(event.seq).since_us >
+         config_.give_up_hours * 3'600'000'000;
 }
 
 void Delivery::write(journal::Journal& journal) {
+  std::vector<int64_t> settled;
   for (const auto& e : outcomes_) {
     switch (e.how) {
-      case Ended::How::settled: journal.settle(name(), e.seq); break;
+      case Ended::How::settled: settled.push_back(e.seq); break;
       case Ended::How::buried: journal.bury(name(), e.seq, e.reason, e.attempts); break;
       case Ended::How::postponed:
         journal.postpone(name(), e.seq, e.attempts, e.next_us, e.reason);
         break;
     }
+  }
+  // Mostly neighbours, which leave the queue in one statement.
+  std::ranges::sort(settled);
+  for (size_t i = 0; i < settled.size();) {
+    size_t first = i++;
+    while (i < settled.size() && settled[i] == settled[i - 1] + 1) ++i;
+    journal.settle(name(), settled[first], settled[i - 1]);
   }
 }
 

@@ -24,10 +24,15 @@ class Delivery {
 
   void check();                          // is the sink usable at all? asked at start and reload
   void refill(journal::Journal& journal);  // may throw DbError
-  void pump();                           // starts what may be started now
+  void pump();                           // starts what may be started now, and as answers come
+  void hold() { flowing_ = false; }      // from here on nothing starts until pump() is called
   void more_rows() { exhausted_ = false; }
   void rescan();                         // older rows came back
 
+  // Before refill(): what was delivered must be written first, or it would be read once more.
+  bool must_write() const {
+    return has_outcomes() && (lanes_.rereading() || lanes_.wants_reread());
+  }
   bool has_outcomes() const { return !outcomes_.empty(); }
   size_t outcomes() const { return outcomes_.size(); }
   int64_t outcomes_since_ms() const { return outcomes_since_ms_; }
@@ -52,11 +57,12 @@ class Delivery {
     int alone = 0;       // failures while the sink took others
   };
 
+  void send_more();
   void done(const std::vector<StoredEvent>& batch, const std::vector<Outcome>& outcomes);
   void one_done(const StoredEvent& event, const Outcome& outcome);
   void down(const Outcome& outcome);
   bool one_suspect() const;
-  void retry(const StoredEvent& event, const Outcome& outcome, bool alone);
+  void retry(const StoredEvent& event, const Outcome& outcome);
   void end(Ended ended);
   bool too_old(const StoredEvent& event) const;
 
@@ -67,6 +73,8 @@ class Delivery {
   SinkLimits limits_;
   Lanes lanes_;
   bool exhausted_ = false;
+  bool flowing_ = false;
+  bool pumping_ = false;
   size_t calls_ = 0;
   std::vector<Ended> outcomes_;
   int64_t outcomes_since_ms_ = 0;

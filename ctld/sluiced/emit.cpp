@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/text.h"
@@ -14,6 +16,7 @@ namespace sluice::daemon {
 namespace {
 
 constexpr size_t kMostTasks = 1000;
+constexpr int64_t kMostTasksOfOne = 32;
 constexpr size_t kMostBuckets = 10'000;
 constexpr int kMaxDepth = 24;  // the event around it has two more levels, and readers take 32
 
@@ -40,14 +43,22 @@ std::string user_name(uid_t uid) {
 }  // namespace
 
 uint32_t job_in_cgroup(std::string_view cgroup) {
-  // Written by slurmstepd: …/slurm/uid_1000/job_42/step_0 (v1), …/job_42/step_0/user (v2). Only
-  // root can put a process elsewhere.
-  size_t at = cgroup.find("/job_");
-  if (at == cgroup.npos || cgroup.substr(0, at).find("slurm") == cgroup.npos) return 0;
-  std::string_view digits = cgroup.substr(at + 5);
-  digits = digits.substr(0, digits.find_first_not_of("0123456789"));
-  int64_t id = 0;
-  return text::parse_int(digits, 1, UINT32_MAX - 2, &id) ? static_cast<uint32_t>(id) : 0;
+  // Written by slurmstepd: "4:memory:/slurm/uid_1000/job_42/step_0" (version 1, or /slurm_NODE/…),
+  // "0::/system.slice/slurmstepd.scope/job_42/step_0/user" (version 2, or NODE_slurmstepd.scope).
+  // Below user.slice users make groups of their own, by any name.
+  for (const auto& line : text::split(cgroup, '\n')) {
+    size_t colon = line.find(':', line.find(':') + 1);
+    if (colon == line.npos) continue;
+    std::string_view path = std::string_view(line).substr(colon + 1);
+    if (path.find("/user.slice/") != path.npos) continue;
+    size_t at = path.starts_with("/slurm") ? path.find("/job_") : path.find("slurmstepd.scope/job_");
+    if (at == path.npos) continue;
+    std::string_view digits = path.substr(path.find("job_", at) + 4);
+    digits = digits.substr(0, digits.find_first_not_of("0123456789"));
+    int64_t id = 0;
+    if (text::parse_int(digits, 1, UINT32_MAX - 2, &id)) return static_cast<uint32_t>(id);
+  }
+  return 0;
 }
 
 bool Quota::take(uid_t uid) {
@@ -111,7 +122,10 @@ void Emit::request(const Json& request, const Caller& caller, Reply reply) {
   task.record.fields["@uid"] = std::to_string(caller.uid);
   {
     std::lock_guard lock(mutex_);
-    if (tasks_.size() < kMostTasks) {
+    auto mine = std::ranges::count_if(
+        tasks_, [&](const Task& t) { return t.caller.uid == caller.uid; });
+    // One user's burst must not make the others wait for slurmd.
+    if (tasks_.size() < kMostTasks && mine < kMostTasksOfOne) {
       tasks_.push_back(std::move(task));
       wake_.notify_one();
       return;

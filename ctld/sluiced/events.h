@@ -22,6 +22,8 @@ class Events {
     router_ = std::make_unique<Router>(std::move(config));
   }
 
+  void look_up(const std::string& user) const { router_->look_up(user); }
+
   struct Draft {
     std::string type;
     std::string part;      // step or node, where the type's id needs it

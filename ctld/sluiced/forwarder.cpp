@@ -31,11 +31,15 @@ Forwarder::Forwarder(const config::Config& config, std::string node, Stats& stat
       thread_([this] { loop(); }) {}
 
 Forwarder::~Forwarder() {
+  flush_and_stop();
+}
+
+void Forwarder::flush_and_stop() {
   stop_ = true;
   uint64_t one = 1;
   ssize_t ignored = ::write(event_.get(), &one, sizeof one);
   (void)ignored;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Forwarder::submit(std::vector<inbox::RawRecord> records, Committed committed) {

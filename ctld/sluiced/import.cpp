@@ -207,6 +207,7 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
     run.account = info->account;
     run.partition = info->partition;
     d.job = event::job_from_info(*info);
+    d.job.set("start_time", Json());  // slurmctld shows the cancel's time there
     if (r == nullptr) {
       d.time_us = info->end_time * 1'000'000;
       d.env = event::env_from_info(*info);
@@ -271,7 +272,9 @@ void Import::user(const RawRecord& r, const Answer& answer) {
     events_.add(d, nullptr);
     return;
   }
-  auto found = run_of_node(journal_, r, answer);
+  // A run is not made up on a user's word.
+  bool known = run_of_node(journal_, r, Answer{}) || answer.status == Answer::Status::found;
+  auto found = known ? run_of_node(journal_, r, answer) : std::nullopt;
   if (!found) {
     refused_ = "slurmctld knows no job " + std::to_string(r.job_id());
     return;

@@ -75,6 +75,11 @@ void Importer::wake() {
 }
 
 void Importer::submit(std::vector<inbox::RawRecord> records, Committed committed) {
+  // Senders keep what they have, so they are sent away rather than heaped up here.
+  if (!stats_.journal_up || stats_.waiting > static_cast<int64_t>(kMostHeld)) {
+    committed({"the controller's journal cannot be written now", {}});
+    return;
+  }
   {
     std::lock_guard lock(mutex_);
     mail_.emplace_back(std::move(records), std::move(committed));
@@ -128,7 +133,7 @@ void Importer::loop() {
 }
 
 void Importer::wait() {
-  bool busy = more_files_ || (!ready_.empty() && clock::mono_ms() >= commit_retry_ms_);
+  bool busy = (more_files_ && reader_.outstanding() < kMostHeld) || (!ready_.empty() && clock::mono_ms() >= commit_retry_ms_);
   pollfd fds[2] = {{event_.get(), POLLIN, 0}, {reader_open_ ? reader_.fd() : -1, POLLIN, 0}};
   ::poll(fds, 2, busy ? 0 : static_cast<int>(kTickMs));
   uint64_t count = 0;
@@ -143,7 +148,9 @@ void Importer::take_mail() {
     std::lock_guard lock(mutex_);
     mail.swap(mail_);
     answers.swap(mail_answers_);
-    if (mail_sweep_) sweep_ = std::move(mail_sweep_);
+    // "Nothing changed" must not take the place of a change that is still to be compared.
+    if (mail_sweep_ && (!sweep_ || mail_sweep_->changed)) sweep_ = std::move(mail_sweep_);
+    mail_sweep_.reset();
     if (mail_config_) {
       config_ = std::move(mail_config_);
       events_.set_config(config_);
@@ -183,7 +190,10 @@ void Importer::take_inbox() {
   }
   scanned_ms_ = now;
   more_files_ = false;
-  if (reader_.outstanding() >= kMostHeld) return;
+  if (reader_.outstanding() >= kMostHeld) {
+    more_files_ = true;  // nothing may be concluded from what was not read
+    return;
+  }
   auto records = reader_.scan(kBatch);
   more_files_ = records.size() == kBatch;
   for (auto& r : records) arrived({std::move(r), nullptr, now, 0, {}, {}});
@@ -272,6 +282,10 @@ void Importer::give_up_waiting() {
 bool Importer::commit() {
   if (clock::mono_ms() < commit_retry_ms_) return false;
   size_t n = std::min(ready_.size(), kBatch);
+  for (size_t i = 0; i < n; ++i) {
+    const auto& info = ready_[i].answer.info;
+    events_.look_up(info ? info->user : ready_[i].record.get("SLURM_JOB_USER"));
+  }
   try {
     journal::Transaction t(journal_.db());
     for (size_t i = 0; i < n; ++i) {
@@ -310,14 +324,26 @@ bool Importer::commit() {
 
 void Importer::reconcile() {
   if (more_files_) return;  // hooks come first: they know more
-  auto sweep = std::move(sweep_);
-  if (!sweep->changed) return;
+  if (clock::mono_ms() < commit_retry_ms_) return;
   int64_t before = stats_.reconciled;
-  journal::Transaction t(journal_.db());
-  daemon::reconcile(*sweep, journal_, import_,
-                    [this](uint32_t job_id) { return lanes_.contains(job_id); });
-  t.commit();
-  fault::point("reconcile.committed");
+  if (sweep_->changed) {
+    auto t = std::make_unique<journal::Transaction>(journal_.db());
+    auto commit = [&t] {
+      t->commit();
+      t.reset();  // gives the others their turn
+    };
+    daemon::reconcile(
+        *sweep_, journal_, import_,
+        [this](uint32_t job_id) { return lanes_.contains(job_id); },
+        [&] {
+          commit();
+          t = std::make_unique<journal::Transaction>(journal_.db());
+        });
+    commit();
+    fault::point("reconcile.committed");
+  }
+  // Only now: had the journal failed, this sweep would be compared again.
+  auto sweep = std::move(sweep_);
   if (stats_.reconciled > before) hooks_.journaled();
   stats_.last_sweep_us = sweep->asked_us;
 }

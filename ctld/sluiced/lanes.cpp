@@ -1,15 +1,32 @@
 #include "ctld/sluiced/lanes.h"
 
+#include <algorithm>
+
+#include "common/base/clock.h"
+
 namespace sluice::daemon {
+namespace {
+
+constexpr size_t kMaxBehind = 16;                   // rows kept behind a lane's head
+constexpr int64_t kMaxWaitUs = 3'600 * 1'000'000LL;  // as long as a receiver may ask for
+
+}  // namespace
+
 
 void Lanes::add(std::vector<journal::Queued> rows) {
   for (auto& row : rows) {
     int64_t seq = row.event.seq;
     last_seq_ = std::max(last_seq_, seq);
     if (contains(seq)) continue;
+    auto [lane, fresh] = lanes_.try_emplace(row.event.lane);
+    if (!fresh && (lane->second.cut || lane->second.behind.size() >= kMaxBehind)) {
+      lane->second.cut = true;
+      continue;
+    }
+    // A clock that was set back must not make it wait for longer than any backoff is.
+    row.next_us = std::min(row.next_us, clock::wall_us() + kMaxWaitUs);
     ++rows_;
     bytes_ += row.event.body.size();
-    auto [lane, fresh] = lanes_.try_emplace(row.event.lane);
     if (!fresh) {
       behind_.insert(seq);
       lane->second.behind.push_back(std::move(row));
@@ -37,6 +54,7 @@ void Lanes::settled(int64_t seq) {
 void Lanes::promote(const std::string& name) {
   auto it = lanes_.find(name);
   if (it->second.behind.empty()) {
+    truncated_ = truncated_ || it->second.cut;
     lanes_.erase(it);
     return;
   }

@@ -1,8 +1,10 @@
 // What a sink still has to take, as far as it is in memory: a window over the journal's queue,
 // sorted into lanes. A lane is the events of one job, sent strictly one after the other; lanes do
-// not wait for each other. Pure bookkeeping, no clock and no I/O, for the courier's thread.
+// not wait for each other, and a long one does not fill the window: of it a few are kept, the rest is
+// read again when they are through. Pure bookkeeping, no clock and no I/O, for the courier's thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -40,7 +42,17 @@ class Lanes {
   void returned(int64_t seq) { postponed(seq, 0); }
 
   // The next rows to add begin at the queue's start again.
-  void forget_position() { last_seq_ = 0; }
+  void forget_position() {
+    reread_until_ = std::max(reread_until_, last_seq_);
+    last_seq_ = 0;
+    truncated_ = false;
+  }
+  // True while rows are being added that were read before.
+  bool rereading() const { return last_seq_ < reread_until_; }
+  // A lane that was too long to be kept whole has drained: its rest has to be read.
+  bool wants_reread() const { return truncated_; }
+  // A head, under way or not; its row as the journal gave it.
+  const journal::Queued& head(int64_t seq) const { return heads_.at(seq).item; }
   size_t size() const { return rows_; }
   size_t bytes() const { return bytes_; }
   int64_t last_seq() const { return last_seq_; }
@@ -52,6 +64,7 @@ class Lanes {
  private:
   struct Lane {
     std::deque<journal::Queued> behind;
+    bool cut = false;  // there are more, which were not kept
   };
   void promote(const std::string& lane);
 
@@ -64,6 +77,8 @@ class Lanes {
   size_t bytes_ = 0;
   size_t in_flight_ = 0;
   int64_t last_seq_ = 0;
+  int64_t reread_until_ = 0;
+  bool truncated_ = false;
 };
 
 template <class SizeOf>

@@ -35,23 +35,28 @@ Result<std::unique_ptr<Node>> Node::start(std::shared_ptr<const config::Config> 
   hooks.reload = [self] { return self->reload(); };
   hooks.about = [self] { return self->about(); };
   n->commands_ = std::make_unique<Commands>(nullptr, n->stats_, hooks);
-  auto server = Server::start(
+  auto server = Server::open(
       config->socket, config->admin_group,
       [self](const Json& request, const Caller& caller, const Reply& reply) {
         if (request.get("op").str() == "emit") return self->emit_->request(request, caller, reply);
-        self->commands_->request(request, caller, reply);
+        Caller who = caller;
+        who.admin = self->server_->is_admin(caller);
+        self->commands_->request(request, who, reply);
       },
       [self] { self->commands_->tick(); });
   if (!server) return std::unexpected(server.error());
   n->server_ = std::move(*server);
+  n->server_->serve();
   log::info("sluiced " SLUICE_VERSION " serves node " + n->name_ + ": inbox " + config->inbox);
   return n;
 }
 
 Node::~Node() {
+  if (server_) server_->stop();
+  if (forwarder_) forwarder_->flush_and_stop();
   emit_.reset();
-  forwarder_.reset();  // flushes; those who wait for an answer still get it
   server_.reset();
+  forwarder_.reset();
 }
 
 std::string Node::reload() {

@@ -24,7 +24,8 @@ namespace sluice::daemon {
 class Forwarder : public Intake {
  public:
   Forwarder(const config::Config& config, std::string node, Stats& stats);
-  ~Forwarder() override;  // one last flush, at most a few seconds
+  ~Forwarder() override;
+  void flush_and_stop();  // one last flush, at most a few seconds
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 

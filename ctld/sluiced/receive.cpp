@@ -6,6 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <optional>
+#include <set>
+
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -18,7 +22,11 @@ namespace sluice::daemon {
 namespace {
 
 constexpr size_t kMaxPeers = 4096;
+constexpr size_t kMaxStrangers = 512;        // peers that have not shown a credential yet
+constexpr size_t kMaxCredential = 16U << 10;  // bytes; munge's own is some hundred
+constexpr int64_t kStrangerMs = 10'000;      // from accept to a credential, however slowly it drips
 constexpr int64_t kIdleMs = 120'000;
+constexpr size_t kMaxAnswer = 64U << 10;     // bytes of refusals in one answer
 constexpr int kTickMs = 1000;
 
 }  // namespace
@@ -26,13 +34,16 @@ constexpr int kTickMs = 1000;
 struct Receive::Peer {
   Fd fd;
   std::string in;
-  std::string credential;  // of the batch whose bytes are still to come
-  bool have_credential = false;
-  bool busy = false;       // a batch is being committed
+  std::string out;
+  std::string nonce, digest;  // of the batch whose credential was shown
+  bool shown = false;         // a good credential, its batch still to come
+  bool known = false;         // has shown one before
+  bool busy = false;          // a batch is being committed
+  int64_t accepted_ms = 0;
   int64_t active_ms = 0;
+  // What became of the batch; set by whoever committed it.
   std::mutex mutex;
-  std::string out;         // guarded by mutex; so is answered
-  bool answered = false;
+  std::optional<Commit> verdict;
 };
 
 namespace {
@@ -43,22 +54,14 @@ void wake(const Fd& event) {
   (void)ignored;
 }
 
-}  // namespace
-
-// Called on any thread, perhaps when the listener is gone already.
-void Receive::answer(const std::shared_ptr<Peer>& peer, const std::shared_ptr<Fd>& event,
-                     const std::string& munge_socket, const std::string& nonce,
-                     const Commit& commit) {
-  std::string lines = "SLUICE-ACK1\n" + nonce + "\n" + (commit.why.empty() ? "ok" : commit.why);
-  for (const auto& [id, why] : commit.refused) lines += "\n" + id + " " + text::printable(why);
-  auto credential = wire::make_credential(munge_socket, lines);
-  {
-    std::lock_guard lock(peer->mutex);
-    if (credential) wire::put_frame(&peer->out, *credential);
-    peer->answered = true;
-  }
-  wake(*event);
+// What a node's hooks and users leave: a start or an end only slurmctld can know of.
+bool from_nodes(const std::string& kind) {
+  static const std::set<std::string> kinds{"launch",   "exit", "step_start",
+                                           "step_end", "user", "gap"};
+  return kinds.contains(kind);
 }
+
+}  // namespace
 
 Result<std::unique_ptr<Receive>> Receive::start(const config::Config& config, Intake& intake) {
   auto r = std::unique_ptr<Receive>(new Receive(intake));
@@ -88,6 +91,10 @@ Result<std::unique_ptr<Receive>> Receive::start(const config::Config& config, In
 }
 
 Receive::~Receive() {
+  stop();
+}
+
+void Receive::stop() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
@@ -100,68 +107,87 @@ void Receive::accept_all() {
   for (;;) {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
-    if (peers_.size() >= kMaxPeers) continue;
+    auto strangers = std::ranges::count_if(peers_, [](const auto& p) { return !p->known; });
+    if (peers_.size() >= kMaxPeers || static_cast<size_t>(strangers) >= kMaxStrangers) continue;
     auto peer = std::make_shared<Peer>();
     peer->fd = std::move(fd);
-    peer->active_ms = clock::mono_ms();
+    peer->accepted_ms = peer->active_ms = clock::mono_ms();
     peers_.push_back(std::move(peer));
   }
 }
 
-void Receive::batch(const std::shared_ptr<Peer>& peer, const std::string& credential,
-                    const std::string& bytes) {
-  auto refuse = [&](const std::string& why) {
-    log::once(log::Level::warning, "receive", "a node's batch was refused: " + why);
-    answer(peer, event_, munge_socket_, "", {why, {}});
-  };
-  auto sender = wire::open_credential(munge_socket_, credential);
-  if (!sender) return refuse(sender.error().what);
-  if (sender->uid != 0 && sender->uid != slurm_uid_)
-    return refuse("sent by uid " + std::to_string(sender->uid) +
-                  "; only root and SlurmUser may forward");
-  auto parts = text::split(sender->payload, '\n');
-  if (parts.size() != 4 || parts[0] != "SLUICE-FWD1") return refuse("malformed credential");
-  if (parts[3] != wire::sha256_hex(bytes)) return refuse("the batch is not the one that was signed");
-  auto records = wire::decode_batch(bytes);
-  if (!records) return refuse(records.error().what);
-  std::string nonce = parts[2];
-  intake_.submit(std::move(*records),
-                 [peer, nonce, event = event_, socket = munge_socket_](const Commit& commit) {
-                   answer(peer, event, socket, nonce, commit);
-                 });
+// Signed here and not by whoever committed: munged may be slow, and the importer must not wait.
+void Receive::answer(Peer& peer, const Commit& commit) {
+  std::string text = "SLUICE-ACK1\n" + peer.nonce + "\n" + (commit.why.empty() ? "ok" : commit.why);
+  for (const auto& [id, why] : commit.refused) {
+    text += "\n" + id + " " + text::printable(why);
+    if (text.size() > kMaxAnswer) break;
+  }
+  auto credential = wire::make_credential(munge_socket_, text);
+  if (credential) wire::put_frame(&peer.out, *credential);
+  peer.busy = false;
 }
 
+// The first frame: who sends, and which batch is to come. Empty, or why it is refused.
+std::string Receive::introduce(Peer& peer, const std::string& credential) {
+  auto sender = wire::open_credential(munge_socket_, credential);
+  if (!sender) return sender.error().what;
+  if (sender->uid != 0 && sender->uid != slurm_uid_)
+    return "sent by uid " + std::to_string(sender->uid) + "; only root and SlurmUser may forward";
+  auto parts = text::split(sender->payload, '\n');
+  if (parts.size() != 4 || parts[0] != "SLUICE-FWD1") return "malformed credential";
+  peer.nonce = parts[2];
+  peer.digest = parts[3];
+  peer.known = true;
+  return {};
+}
+
+// The second frame: the batch itself.
+std::string Receive::take_batch(const std::shared_ptr<Peer>& peer, const std::string& bytes) {
+  if (peer->digest != wire::sha256_hex(bytes)) return "the batch is not the one that was signed";
+  auto records = wire::decode_batch(bytes);
+  if (!records) return records.error().what;
+  for (const auto& r : *records)
+    if (!from_nodes(r.kind)) return "a record of kind " + r.kind + " cannot come from a node";
+  peer->busy = true;
+  intake_.submit(std::move(*records), [peer, event = event_](const Commit& commit) {
+    {
+      std::lock_guard lock(peer->mutex);
+      peer->verdict = commit;
+    }
+    wake(*event);
+  });
+  return {};
+}
+
+// False: close it.
 bool Receive::serve(const std::shared_ptr<Peer>& peer) {
   Peer& p = *peer;
+  std::optional<Commit> verdict;
   {
     std::lock_guard lock(p.mutex);
-    if (p.answered) {
-      p.answered = false;
-      p.busy = false;
-    }
-    while (!p.out.empty()) {
-      ssize_t n = ::send(p.fd.get(), p.out.data(), p.out.size(), MSG_NOSIGNAL);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && errno == EAGAIN) break;
-      if (n < 0) return false;
-      p.out.erase(0, static_cast<size_t>(n));
-    }
+    verdict.swap(p.verdict);
+  }
+  if (verdict) answer(p, *verdict);
+  while (!p.out.empty()) {
+    ssize_t n = ::send(p.fd.get(), p.out.data(), p.out.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) break;
+    if (n < 0) return false;
+    p.out.erase(0, static_cast<size_t>(n));
   }
   char buf[65536];
   while (!p.busy) {
     std::string payload;
-    auto taken = wire::take_frame(&p.in, &payload);
+    auto taken = wire::take_frame(&p.in, &payload, p.shown ? wire::kMaxFrame : kMaxCredential);
     if (!taken) return false;
-    if (*taken && !p.have_credential) {
-      p.credential = std::move(payload);
-      p.have_credential = true;
-      continue;
-    }
     if (*taken) {
-      p.have_credential = false;
-      p.busy = true;
-      batch(peer, p.credential, payload);
-      continue;
+      std::string why = p.shown ? take_batch(peer, payload) : introduce(p, payload);
+      p.shown = !p.shown;
+      if (why.empty()) continue;
+      log::once(log::Level::warning, "receive", "a node's batch was refused: " + why);
+      answer(p, {why, {}});
+      return !p.known ? false : flush_and_close(p);
     }
     ssize_t n = ::recv(p.fd.get(), buf, sizeof buf, 0);
     if (n < 0 && errno == EINTR) continue;
@@ -173,14 +199,26 @@ bool Receive::serve(const std::shared_ptr<Peer>& peer) {
   return true;
 }
 
+// A refusal ends the connection: what follows it could not be told apart.
+bool Receive::flush_and_close(Peer& peer) {
+  ssize_t ignored = ::send(peer.fd.get(), peer.out.data(), peer.out.size(), MSG_NOSIGNAL);
+  (void)ignored;
+  return false;
+}
+
+bool Receive::expired(const Peer& peer, int64_t now) {
+  if (peer.busy) return false;
+  return now - peer.active_ms > kIdleMs || (!peer.known && now - peer.accepted_ms > kStrangerMs);
+}
+
 void Receive::loop() {
   for (;;) {
     std::vector<pollfd> fds{{listener_.get(), POLLIN, 0}, {event_->get(), POLLIN, 0}};
     for (auto& p : peers_) {
-      std::lock_guard lock(p->mutex);
       short events = p->busy ? 0 : POLLIN;
       if (!p->out.empty()) events |= POLLOUT;
-      fds.push_back({p->fd.get(), events, 0});
+      // A peer that waits for its answer is not watched: should it hang up, poll would not rest.
+      fds.push_back({events == 0 ? -1 : p->fd.get(), events, 0});
     }
     ::poll(fds.data(), fds.size(), kTickMs);
     {
@@ -191,9 +229,7 @@ void Receive::loop() {
     ssize_t ignored = ::read(event_->get(), &count, sizeof count);
     (void)ignored;
     int64_t now = clock::mono_ms();
-    std::erase_if(peers_, [&](const auto& p) {
-      return !serve(p) || (!p->busy && now - p->active_ms > kIdleMs);
-    });
+    std::erase_if(peers_, [&](const auto& p) { return !serve(p) || expired(*p, now); });
     if (fds[0].revents != 0) accept_all();
   }
 }

@@ -20,6 +20,7 @@ class Receive {
  public:
   static Result<std::unique_ptr<Receive>> start(const config::Config& config, Intake& intake);
   ~Receive();
+  void stop();  // no batch is taken any more
   Receive(const Receive&) = delete;
   Receive& operator=(const Receive&) = delete;
 
@@ -29,11 +30,11 @@ class Receive {
   void loop();
   void accept_all();
   bool serve(const std::shared_ptr<Peer>& peer);
-  void batch(const std::shared_ptr<Peer>& peer, const std::string& credential,
-             const std::string& bytes);
-  static void answer(const std::shared_ptr<Peer>& peer, const std::shared_ptr<Fd>& event,
-                     const std::string& munge_socket, const std::string& nonce,
-                     const Commit& commit);
+  std::string introduce(Peer& peer, const std::string& credential);
+  std::string take_batch(const std::shared_ptr<Peer>& peer, const std::string& bytes);
+  void answer(Peer& peer, const Commit& commit);
+  static bool flush_and_close(Peer& peer);
+  static bool expired(const Peer& peer, int64_t now);
 
   Intake& intake_;
   std::string munge_socket_;

@@ -11,6 +11,8 @@ using journal::Run;
 using journal::RunState;
 using slurm::JobInfo;
 
+constexpr size_t kBetweenPauses = 500;  // jobs or runs compared
+
 bool started(const JobInfo& job) {
   return !slurm::pending(job) && job.start_time > 0 && !job.nodes.empty();
 }
@@ -19,10 +21,11 @@ bool cancelled_while_pending(const JobInfo& job) {
   return slurm::ended(job) && job.nodes.empty();
 }
 
-bool same_run(const Run& run, const JobInfo& job) {
+bool same_run(const Run& run, const JobInfo& job, journal::Journal& journal) {
   if (!started(job)) return false;
-  return run.start == job.start_time ||
-         may_have_started(run, job.start_time, job.restart_count);
+  if (run.start == job.start_time || may_have_started(run, job.start_time, job.restart_count))
+    return true;
+  return start_moved(run, job) && !journal.run_at(job.job_id, job.start_time);
 }
 
 // A run that is open in the journal and which the sweep does not show as running.
@@ -36,10 +39,15 @@ void missing(const Run& run, const JobInfo* now, Import& import) {
 }  // namespace
 
 void reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
-               const std::function<bool(uint32_t)>& busy) {
+               const std::function<bool(uint32_t)>& busy, const std::function<void()>& pause) {
+  size_t done = 0;
+  auto breathe = [&] {
+    if (++done % kBetweenPauses == 0) pause();
+  };
   std::map<uint32_t, const JobInfo*> by_id;
   for (const JobInfo& job : sweep.jobs) {
     by_id[job.job_id] = &job;
+    breathe();
     if (busy(job.job_id)) continue;
     if (cancelled_while_pending(job)) {
       if (!journal.cancelled_known(job.job_id, job.submit_time, job.end_time))
@@ -58,11 +66,12 @@ void reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
     if (runs.empty()) return;
     for (const Run& run : runs) {
       row = run.row;
+      breathe();
       // What was journaled after slurmctld was asked is not in its answer.
       if (run.seen_us >= sweep.asked_us || busy(run.job_id)) continue;
       auto it = by_id.find(run.job_id);
       const JobInfo* now = it == by_id.end() ? nullptr : it->second;
-      if (now != nullptr && same_run(run, *now)) continue;
+      if (now != nullptr && same_run(run, *now, journal)) continue;
       missing(run, now, import);
     }
   }

@@ -3,6 +3,7 @@
 // ends, jobs cancelled while pending, and runs that slurmctld has forgotten (slurm.job.lost).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -20,16 +21,18 @@ struct Sweep {
 };
 
 // Compares and adds events, inside the caller's transaction. `busy` says that records of the job
-// are still on their way: it is left to the next sweep.
+// are still on their way: it is left to the next sweep. `pause` is called between jobs now and
+// then: the caller commits there, so that others get their turn. What was compared by then stands.
 void reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
-               const std::function<bool(uint32_t)>& busy);
+               const std::function<bool(uint32_t)>& busy, const std::function<void()>& pause);
 
 // The child: asks slurmctld and prints the jobs, one a line, then a line "done KNOWN STAMP".
 // Its memory goes with it. Returns the exit status.
 int print_sweep(int64_t since);
 
-// Runs the child (this very program with --sweep) and reads its answer; blocks up to a minute.
-// `stamp` is the last sweep's, and set to this one's.
-Result<Sweep> run_sweep(const std::string& slurm_conf, int64_t* stamp);
+// Runs the child (this very program with --sweep) and reads its answer; blocks up to a minute, or
+// until `stop` is set. `stamp` is the last sweep's, and set to this one's.
+Result<Sweep> run_sweep(const std::string& slurm_conf, int64_t* stamp,
+                        const std::atomic<bool>& stop);
 
 }  // namespace sluice::daemon

@@ -53,6 +53,12 @@ void add(std::vector<std::string>* sinks, const std::string& name) {
 
 }  // namespace
 
+void Router::look_up(const std::string& user) const {
+  bool asks = std::ranges::any_of(
+      config_->sinks, [](const auto& s) { return !s.second.allow.groups.empty(); });
+  if (asks && !user.empty()) groups_of(user);
+}
+
 std::string Router::refusal(const config::SinkConfig& sink, const journal::Run& run) const {
   std::string who = "user " + text::printable(run.user);
   if (!sink.named_by_users) return "sink " + sink.name + " may not be named with --event-sink";

@@ -83,10 +83,10 @@ int64_t start_in_answer(const RawRecord& r, const Answer& answer) {
   if (answer.status != Answer::Status::found) return 0;
   const JobInfo& info = *answer.info;
   int64_t seen = r.wall_us / 1'000'000;
-  int64_t restart = r.number("SLURM_JOB_RESTART_COUNT", 0);
+  int64_t restart = restart_of(r);
   // slurmctld notes the start before it calls the hook, by the same clock: a later one is another.
   if (slurm::pending(info) || info.start_time <= 0 || info.start_time > seen) return 0;
-  if (info.restart_count != restart) return 0;
+  if (restart >= 0 && info.restart_count != restart) return 0;
   // A run that began in the very second of an end hook and has not ended is the next one.
   if (r.kind == "end" && !slurm::ended(info) && info.start_time >= seen) return 0;
   return info.start_time;
@@ -112,7 +112,20 @@ std::optional<Run> run_at_node(const std::vector<Run>& runs, int64_t seen, int64
   return after;
 }
 
+// slurmctld moves the start time of a running job: to when its powered-up nodes had booted. So an
+// open run of the same submit, restart and nodes is this one, unless another has that very start.
+const Run* moved_start(const std::vector<Run>& runs, const JobInfo& info) {
+  auto it = std::ranges::find_if(runs, [&](const Run& run) { return start_moved(run, info); });
+  return it == runs.end() ? nullptr : &*it;
+}
+
 }  // namespace
+
+bool start_moved(const Run& run, const JobInfo& info) {
+  return run.state == RunState::open && run.submit > 0 && run.submit == info.submit_time &&
+         run.restart == info.restart_count && run.nodes == info.nodes &&
+         run.start < info.start_time;
+}
 
 bool may_have_started(const Run& run, int64_t start, int64_t restart) {
   return run.provisional && run.restart == restart && start <= run.start &&
@@ -132,7 +145,10 @@ Found run_of_hook(Journal& journal, const RawRecord& r, const Answer& answer) {
   if (start > 0) {
     for (const Run& run : runs)
       if (run.start == start) return {run, false, is_this};
-    if (const Run* near = provisional_near(runs, start, restart)) return {*near, false, is_this};
+    int64_t count = restart < 0 && info != nullptr ? info->restart_count : restart;
+    if (const Run* near = provisional_near(runs, start, count)) return {*near, false, is_this};
+    if (end && info != nullptr)
+      if (const Run* moved = moved_start(runs, *info)) return {*moved, false, is_this};
   } else if (end) {
     // The restart count is already the next one if the job was requeued.
     for (const Run& run : runs)
@@ -182,6 +198,7 @@ Found run_of_info(Journal& journal, const JobInfo& info) {
     if (run.start == info.start_time) return {run, false, true};
   if (const Run* near = provisional_near(runs, info.start_time, info.restart_count))
     return {*near, false, true};
+  if (const Run* moved = moved_start(runs, info)) return {*moved, false, true};
   Run run = from_info(info);
   journal.add_run(&run);
   return {run, true, true};

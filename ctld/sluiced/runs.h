@@ -20,6 +20,10 @@ struct Found {
   bool info_is_this = false;  // the answer is about this very run, not a later one
 };
 
+// True if the job slurmctld shows is this run under a start time that slurmctld has moved since.
+// Another run with that very start time comes first.
+bool start_moved(const journal::Run& run, const slurm::JobInfo& info);
+
 // Is `run` a provisional one that slurmctld may have started at `start`? A hook runs at its job's
 // start or a little later, never before: what started after the hook is another run, with the id
 // that a killed slurmctld gave away again.

@@ -26,6 +26,8 @@ constexpr size_t kMaxConnectionsPerUser = 32;  // of one that is no administrato
 constexpr size_t kMaxUnsent = 16U << 20;       // a caller that does not read is cut off
 constexpr int64_t kIdleMs = 60'000;            // a connection that asks nothing is closed
 constexpr int kTickMs = 200;
+constexpr int64_t kAdminAgeMs = 60'000;  // how long the name service's word is taken
+constexpr size_t kMaxAdmins = 1000;
 
 Json problem(const std::string& text) {
   Json out = Json::object();
@@ -76,7 +78,7 @@ struct Server::Connection {
   Reply reply;
 };
 
-Result<std::unique_ptr<Server>> Server::start(const std::string& path,
+Result<std::unique_ptr<Server>> Server::open(const std::string& path,
                                               const std::string& admin_group, Handler handler,
                                               std::function<void()> tick) {
   auto s = std::unique_ptr<Server>(new Server);
@@ -99,17 +101,24 @@ Result<std::unique_ptr<Server>> Server::start(const std::string& path,
   s->admin_group_ = admin_group;
   s->handler_ = std::move(handler);
   s->tick_ = std::move(tick);
-  s->thread_ = std::thread([raw = s.get()] { raw->loop(); });
   return s;
 }
 
-Server::~Server() {
+void Server::serve() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Server::stop() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
   wake();
   if (thread_.joinable()) thread_.join();
+}
+
+Server::~Server() {
+  stop();
   for (auto& c : connections_) {
     std::lock_guard lock(c->reply.shared_->mutex);
     c->reply.shared_->gone = true;
@@ -123,8 +132,18 @@ void Server::wake() {
   (void)ignored;
 }
 
-bool Server::is_admin(uid_t uid, gid_t gid) const {
-  if (uid == 0 || uid == ::geteuid()) return true;
+bool Server::is_admin(const Caller& caller) {
+  if (caller.admin) return true;
+  int64_t now = clock::mono_ms();
+  auto [it, fresh] = admins_.try_emplace(caller.uid);
+  if (fresh || now - it->second.first > kAdminAgeMs)
+    it->second = {now, in_admin_group(caller.uid, caller.gid)};
+  bool admin = it->second.second;
+  if (admins_.size() > kMaxAdmins) admins_.clear();
+  return admin;
+}
+
+bool Server::in_admin_group(uid_t uid, gid_t gid) const {
   char buf[16384];
   group gr{};
   group* g = nullptr;
@@ -147,7 +166,7 @@ void Server::accept_all() {
     ucred cred{};
     socklen_t size = sizeof cred;
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0) continue;
-    Caller caller{cred.pid, cred.uid, cred.gid, is_admin(cred.uid, cred.gid)};
+    Caller caller{cred.pid, cred.uid, cred.gid, cred.uid == 0 || cred.uid == ::geteuid()};
     auto same = std::ranges::count_if(
         connections_, [&](const auto& c) { return c->caller.uid == caller.uid; });
     if (connections_.size() >= kMaxConnections ||
@@ -168,7 +187,7 @@ void Server::accept_all() {
 }
 
 // Reads what has come and hands over whole lines, one request at a time. False: close it.
-bool Server::serve(Connection& c) {
+bool Server::serve_connection(Connection& c) {
   char buf[65536];
   while (!c.closing) {
     ssize_t n = ::recv(c.fd.get(), buf, sizeof buf, 0);
@@ -249,7 +268,7 @@ void Server::loop() {
         busy = c.reply.shared_->busy;
       }
       bool idle = !busy && now - c.active_ms > kIdleMs;
-      bool keep = !hung_up && !idle && serve(c) && flush(c);
+      bool keep = !hung_up && !idle && serve_connection(c) && flush(c);
       if (keep) {
         ++it;
         continue;

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,7 +24,7 @@ struct Caller {
   pid_t pid = 0;
   uid_t uid = 0;
   gid_t gid = 0;
-  bool admin = false;  // root, sluiced's own user, or in the admin group
+  bool admin = false;  // root or sluiced's own user; Server::is_admin knows the group as well
 };
 
 class Server;
@@ -52,13 +53,18 @@ class Server {
   using Handler = std::function<void(const Json& request, const Caller& caller, Reply reply)>;
 
   // `handler` and `tick` (every 200 ms, and after wake()) run on the server's thread.
-  static Result<std::unique_ptr<Server>> start(const std::string& path,
+  static Result<std::unique_ptr<Server>> open(const std::string& path,
                                                const std::string& admin_group, Handler handler,
                                                std::function<void()> tick);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // Also those in the admin group. Asks the name service, at most once a minute for a user; for the
+  // handler, where an answer needs it.
+  bool is_admin(const Caller& caller);
+  void serve();  // once, when the owner is ready for requests
+  void stop();  // no request is handled any more; those under way may still be answered, unheard
   void wake();  // any thread
 
  private:
@@ -66,9 +72,9 @@ class Server {
   Server() = default;
   void loop();
   void accept_all();
-  bool serve(Connection& c);
+  bool serve_connection(Connection& c);
   bool flush(Connection& c);
-  bool is_admin(uid_t uid, gid_t gid) const;
+  bool in_admin_group(uid_t uid, gid_t gid) const;
 
   Fd listener_;
   Fd event_;
@@ -77,6 +83,7 @@ class Server {
   Handler handler_;
   std::function<void()> tick_;
   std::list<std::unique_ptr<Connection>> connections_;
+  std::map<uid_t, std::pair<int64_t, bool>> admins_;
   bool stop_ = false;
   std::mutex mutex_;
   std::thread thread_;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -27,16 +28,17 @@ bool worth_telling(const slurm::JobInfo& job) {
   return !slurm::pending(job) || job.restart_count > 0;
 }
 
-Result<std::string> read_all(int fd, pid_t child) {
+Result<std::string> read_all(int fd, pid_t child, const std::atomic<bool>& stop) {
   std::string out;
   int64_t deadline = clock::mono_ms() + kDeadlineMs;
   for (;;) {
     pollfd p{fd, POLLIN, 0};
     int64_t left = deadline - clock::mono_ms();
-    if (left <= 0 || ::poll(&p, 1, static_cast<int>(left)) == 0 || out.size() > kMostBytes) {
+    if (left <= 0 || stop || out.size() > kMostBytes) {
       ::kill(child, SIGKILL);
       return fail("sweep: slurmctld gave no whole answer within a minute");
     }
+    if (::poll(&p, 1, static_cast<int>(std::min<int64_t>(left, 200))) == 0) continue;
     size_t have = out.size();
     out.resize(have + 65536);
     ssize_t n = ::read(fd, out.data() + have, 65536);
@@ -61,7 +63,8 @@ int print_sweep(int64_t since) {
   return fflush(stdout) == 0 ? 0 : 2;
 }
 
-Result<Sweep> run_sweep(const std::string& slurm_conf, int64_t* stamp) {
+Result<Sweep> run_sweep(const std::string& slurm_conf, int64_t* stamp,
+                        const std::atomic<bool>& stop) {
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC) != 0) return fail_errno("sweep: pipe");
   Fd in(fds[0]);
@@ -83,7 +86,7 @@ Result<Sweep> run_sweep(const std::string& slurm_conf, int64_t* stamp) {
   posix_spawn_file_actions_destroy(&actions);
   if (rc != 0) return fail_errno("sweep: cannot start the child", rc);
   out.reset();
-  auto text = read_all(in.get(), child);
+  auto text = read_all(in.get(), child, stop);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

@@ -68,9 +68,9 @@ void Sweeper::loop() {
     int64_t every = !charged ? kStandByMs : good ? interval_ms() : kAgainMs;
     std::unique_lock lock(mutex_);
     // Not two in a row, however often a sweep is wanted: each locks slurmctld for a moment.
-    wake_.wait_for(lock, std::chrono::milliseconds(kShortestMs), [this] { return stop_; });
+    wake_.wait_for(lock, std::chrono::milliseconds(kShortestMs), [this] { return stop_.load(); });
     wake_.wait_for(lock, std::chrono::milliseconds(every - kShortestMs),
-                   [this] { return stop_ || wanted_; });
+                   [this] { return stop_.load() || wanted_; });
     if (wanted_) stamp_ = 0;  // somebody missed something: an unchanged answer would not help
   }
 }
@@ -87,11 +87,14 @@ bool Sweeper::in_charge() {
     return c.substr(0, c.find('.')) == name;
   });
   if (mine == controllers.end()) return true;
-  return slurm::controller_answers(static_cast<size_t>(mine - controllers.begin()));
+  // A backup that stands by answers a ping as well. In charge is the first that answers at all.
+  for (size_t i = 0; i < static_cast<size_t>(mine - controllers.begin()); ++i)
+    if (slurm::controller_answers(i)) return false;
+  return true;
 }
 
 bool Sweeper::sweep() {
-  auto result = run_sweep(slurm_conf_, &stamp_);
+  auto result = run_sweep(slurm_conf_, &stamp_, stop_);
   if (!result) {
     ++stats_.sweep_failures;
     stats_.slurm_up = false;

@@ -3,6 +3,7 @@
 // Beside a backup slurmctld that stands by nothing is swept: the other host's sluiced does it.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -37,7 +38,7 @@ class Sweeper {
   Stats& stats_;
   int64_t stamp_ = 0;
   bool wanted_ = true;
-  bool stop_ = false;
+  std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
   std::thread thread_;
