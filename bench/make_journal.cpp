@@ -57,11 +57,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   auto body = sluice::file::read(argv[4], 1U << 20);
-  auto journal =
-      sluice::journal::Journal::open(argv[1], sluice::journal::Durability::crash_safe);
+  auto journal = sluice::journal::Journal::open(argv[1], sluice::journal::Durability::crash_safe);
   if (!body || !journal) {
-    fprintf(stderr, "make_journal: %s\n",
-            (!body ? body.error() : journal.error()).what.c_str());
+    fprintf(stderr, "make_journal: %s\n", (!body ? body.error() : journal.error()).what.c_str());
     return 1;
   }
   try {

@@ -1,8 +1,8 @@
 // libnss_sluiceslow.so.2: a name service that stalls and then knows nobody, as a directory server
 // that cannot be reached does. In nsswitch.conf before "files": "passwd: sluiceslow files".
+#include <grp.h>
 #include <nss.h>
 #include <pwd.h>
-#include <grp.h>
 
 #include <cerrno>
 #include <ctime>

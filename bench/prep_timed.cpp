@@ -62,8 +62,7 @@ void open_once() {
   opened = true;
   char path[256];
   if (parameter("sluice_bench=", path, sizeof path)) file = sluice::bench::map_timings(path);
-  if (parameter("sluice_bench_peer=", peer_folder, sizeof peer_folder))
-    ::mkdir(peer_folder, 0700);
+  if (parameter("sluice_bench_peer=", peer_folder, sizeof peer_folder)) ::mkdir(peer_folder, 0700);
 }
 
 // What the hook cannot do without: one small file, whole or not at all.

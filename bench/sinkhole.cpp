@@ -98,8 +98,8 @@ const std::string& put_events_answer(int entries) {
   if (out.empty()) {
     std::string body = R"({"FailedEntryCount":0,"Entries":[)";
     for (int i = 0; i < entries; ++i)
-      body += std::string(i > 0 ? "," : "") +
-              R"({"EventId":"11710aed-b79e-4468-a20b-bb3c0c3b4860"})";
+      body +=
+          std::string(i > 0 ? "," : "") + R"({"EventId":"11710aed-b79e-4468-a20b-bb3c0c3b4860"})";
     out = answer(body + "]}", "application/x-amz-json-1.1");
   }
   return out;

@@ -1,5 +1,6 @@
 """BenchCluster: a private Slurm as a benchmark wants it, with one of several things loaded."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -59,7 +60,7 @@ class BenchCluster(SluiceCluster):
         if variant == OURS:
             system = next(p for p in ("/usr/lib/x86_64-linux-gnu/slurm-wlm",
                                       "/usr/lib/aarch64-linux-gnu/slurm-wlm")
-                          if shutil.os.path.isdir(p))
+                          if os.path.isdir(p))
             self.config.slurm_conf += (f"PluginDir={self.layout.build}/bench/prep:{system}",)
         if state:
             shutil.copytree(state, self.layout.state, symlinks=True, dirs_exist_ok=True,
@@ -148,4 +149,4 @@ class BenchCluster(SluiceCluster):
 
 
 def _hard_link(source, target):
-    shutil.os.link(source, target)
+    os.link(source, target)

@@ -28,9 +28,11 @@ bool is_bad_dir(const std::string& name) {
 
 }  // namespace
 
-Result<void> Reader::open() {
+// Without it a hook that drops a record can tell nobody; what is in the inbox can be read all the
+// same, which on a full one is what makes room for it.
+Result<void> Reader::make_gap_marker() {
   std::string gap = dir_ + "/" + kGapFile;
-  Fd mark(::open(gap.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660));
+  Fd mark(::open(gap.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0660));
   if (!mark) return fail_errno("inbox " + dir_ + ": cannot create the gap marker");
   struct stat st {};
   if (::fstat(mark.get(), &st) != 0 || !S_ISREG(st.st_mode))
@@ -41,13 +43,30 @@ Result<void> Reader::open() {
       return fail_errno("inbox " + dir_ + ": cannot fill the gap marker");
   }
   (void)::fchmod(mark.get(), 0660);  // slurmctld's user writes it through the folder's group
+  if (::inotify_add_watch(watch_.get(), gap.c_str(), IN_CLOSE_WRITE) < 0)
+    return fail_errno("inbox " + dir_ + ": cannot watch the gap marker");
+  return {};
+}
+
+void Reader::see_to_gap_marker() {
+  auto made = make_gap_marker();
+  marked_ = made.has_value();
+  if (marked_)
+    log::clear("inbox-gap:" + dir_, "inbox " + dir_ + " has its gap marker now");
+  else
+    log::once(log::Level::warning, "inbox-gap:" + dir_, made.error().what + "; tried again");
+}
+
+Result<void> Reader::open() {
   Fd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!watch) return fail_errno("inbox " + dir_ + ": inotify");
-  if (::inotify_add_watch(watch.get(), dir_.c_str(),
-                          IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF |
-                              IN_UNMOUNT | IN_ONLYDIR) < 0)
-    return fail_errno("inbox " + dir_ + ": cannot watch it");
+  // Each event watched costs every hook a wake-up of ours: of the folder only the rename.
+  dir_watch_ = ::inotify_add_watch(
+      watch.get(), dir_.c_str(),
+      IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ONLYDIR);
+  if (dir_watch_ < 0) return fail_errno("inbox " + dir_ + ": cannot watch it");
   watch_ = std::move(watch);
+  see_to_gap_marker();
   return {};
 }
 
@@ -59,7 +78,8 @@ bool Reader::drain() {
     if (n <= 0) return alive;
     for (char* at = buf; at < buf + n;) {
       auto* event = reinterpret_cast<inotify_event*>(at);
-      if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) != 0)
+      if (event->wd == dir_watch_ &&
+          (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) != 0)
         alive = false;
       at += sizeof(inotify_event) + event->len;
     }
@@ -67,6 +87,8 @@ bool Reader::drain() {
 }
 
 std::vector<RawRecord> Reader::scan(size_t max) {
+  if (!marked_) see_to_gap_marker();
+  if (!stuck_.empty()) remove_stuck();
   std::vector<std::string> names;
   std::vector<std::string> hidden;
   DIR* d = ::opendir(dir_.c_str());
@@ -83,7 +105,8 @@ std::vector<RawRecord> Reader::scan(size_t max) {
       if (is_record_name(std::string_view(name).substr(1))) hidden.push_back(std::move(name));
       continue;
     }
-    if (name == kGapFile || is_bad_dir(name) || taken_.contains(name) || ignored_.contains(name))
+    if (name == kGapFile || is_bad_dir(name) || taken_.contains(name) || ignored_.contains(name) ||
+        stuck_.contains(name))
       continue;
     names.push_back(std::move(name));
   }
@@ -131,7 +154,19 @@ std::vector<RawRecord> Reader::scan(size_t max) {
 
 void Reader::remove(const std::string& id) {
   taken_.erase(id);
-  ::unlink((dir_ + "/" + id).c_str());
+  if (::unlink((dir_ + "/" + id).c_str()) == 0 || errno == ENOENT) return;
+  log::once(log::Level::warning, "inbox-stuck:" + dir_,
+            "inbox " + dir_ + ": cannot remove records that are in the journal: " +
+                strerror(errno) + "; tried again");
+  stuck_.insert(id);
+}
+
+void Reader::remove_stuck() {
+  std::erase_if(stuck_, [this](const std::string& id) {
+    return ::unlink((dir_ + "/" + id).c_str()) == 0 || errno == ENOENT;
+  });
+  if (stuck_.empty())
+    log::clear("inbox-stuck:" + dir_, "inbox " + dir_ + ": records can be removed again");
 }
 
 // A writer killed between write and rename leaves a whole record under its dot name. A minute

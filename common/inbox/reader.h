@@ -22,7 +22,7 @@ class Reader {
  public:
   explicit Reader(std::string dir) : dir_(std::move(dir)) {}
 
-  // Makes the gap marker and the watch. May be called again after the folder vanished.
+  // Makes the watch and, if it can be made, the gap marker (else scan() tries again). May be called again after the folder vanished.
   Result<void> open();
 
   // Readable when something arrived; -1 until open(). drain() before the next scan().
@@ -48,13 +48,19 @@ class Reader {
   size_t outstanding() const { return taken_.size(); }
 
  private:
+  Result<void> make_gap_marker();
+  void see_to_gap_marker();
+  void remove_stuck();
   void set_aside(const std::string& name, const std::string& why);
   void adopt_orphans(const std::vector<std::string>& hidden);
 
   std::string dir_;
   Fd watch_;
+  int dir_watch_ = -1;
   std::set<std::string> taken_;    // returned by scan, not yet removed
   std::set<std::string> ignored_;  // could not be moved away
+  std::set<std::string> stuck_;    // done with, and could not be removed
+  bool marked_ = false;            // the gap marker is there
   uint64_t set_aside_ = 0;
   int64_t orphans_checked_ms_ = 0;
   std::string last_gap_;

@@ -40,7 +40,9 @@ void Commands::request(const Json& r, const Caller& caller, Reply reply) {
     if (r.get("since").is_string() && clock::parse_rfc3339(r.get("since").str()) < 0)
       return reply.answer(problem("since " + r.get("since").dump() +
                                   ": must be an RFC 3339 time such as 2026-03-01T12:00:00Z"));
-    if (op == "tail" && journal_ != nullptr) return tail(r, caller, reply);
+    if (op == "tail" && journal_ == nullptr)
+      return reply.answer(problem("a node's sluiced has no journal: ask the controller's"));
+    if (op == "tail") return tail(r, caller, reply);
     if (op == "ping") return reply.answer(hooks_.about());
     if (!caller.admin)
       return reply.answer(problem(

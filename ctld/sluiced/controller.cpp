@@ -61,6 +61,7 @@ Result<std::unique_ptr<Controller>> Controller::start(
   hooks.requeued = [self] {
     for (auto& courier : self->couriers_) courier->requeued();
   };
+  hooks.sweep_incomplete = [self] { self->sweeper_->whole_next(); };
   hooks.sweep_wanted = [self] { self->sweeper_->want(); };
   c->importer_ = std::make_unique<Importer>(config, std::move(*import_journal), c->cluster_, hooks,
                                             c->stats_);
@@ -143,14 +144,23 @@ std::string Controller::reload() {
     log::error(config_->path + ": " + why + "; the configuration before stays");
     return config_->path + ": " + why + "; the configuration before stays";
   }
-  for (auto [key, before, after] :
-       {std::tuple{"inbox", &config_->inbox, &fresh->inbox},
-        {"journal.path", &config_->journal, &fresh->journal},
-        {"socket", &config_->socket, &fresh->socket},
-        {"listen", &config_->listen, &fresh->listen},
-        {"metrics", &config_->metrics, &fresh->metrics}})
-    if (*before != *after)
-      log::warning(config_->path + ": " + key + " changed; that takes a restart");
+  const auto& old = *config_;
+  for (auto [key, changed] : {std::pair{"inbox", old.inbox != fresh->inbox},
+                              {"journal.path", old.journal != fresh->journal},
+                              {"socket", old.socket != fresh->socket},
+                              {"listen", old.listen != fresh->listen},
+                              {"metrics", old.metrics != fresh->metrics},
+                              {"cluster", old.cluster != fresh->cluster},
+                              {"slurm_conf", old.slurm_conf != fresh->slurm_conf},
+                              {"munge_socket", old.munge_socket != fresh->munge_socket},
+                              {"admin_group", old.admin_group != fresh->admin_group},
+                              {"sweep_s", old.sweep_s != fresh->sweep_s},
+                              {"emit", old.emit_burst != fresh->emit_burst ||
+                                           old.emit_per_minute != fresh->emit_per_minute ||
+                                           old.emit_max_bytes != fresh->emit_max_bytes}})
+    if (changed) log::warning(config_->path + ": " + key + " changed; that takes a restart");
+  log::Level level = log::Level::info;
+  if (log::parse_level(fresh->log_level, &level)) log::set_level(level);
   {
     std::lock_guard config_lock(config_mutex_);
     config_ = fresh;

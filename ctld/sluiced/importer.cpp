@@ -332,7 +332,7 @@ void Importer::reconcile() {
       t->commit();
       t.reset();  // gives the others their turn
     };
-    daemon::reconcile(
+    bool whole = daemon::reconcile(
         *sweep_, journal_, import_,
         [this](uint32_t job_id) { return lanes_.contains(job_id); },
         [&] {
@@ -341,6 +341,8 @@ void Importer::reconcile() {
         });
     commit();
     fault::point("reconcile.committed");
+    // Else an unchanged answer would leave what was passed over as it is.
+    if (!whole) hooks_.sweep_incomplete();
   }
   // Only now: had the journal failed, this sweep would be compared again.
   auto sweep = std::move(sweep_);

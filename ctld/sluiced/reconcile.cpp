@@ -38,9 +38,10 @@ void missing(const Run& run, const JobInfo* now, Import& import) {
 
 }  // namespace
 
-void reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
+bool reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
                const std::function<bool(uint32_t)>& busy, const std::function<void()>& pause) {
   size_t done = 0;
+  bool whole = true;
   auto breathe = [&] {
     if (++done % kBetweenPauses == 0) pause();
   };
@@ -48,7 +49,10 @@ void reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
   for (const JobInfo& job : sweep.jobs) {
     by_id[job.job_id] = &job;
     breathe();
-    if (busy(job.job_id)) continue;
+    if (busy(job.job_id)) {
+      whole = false;
+      continue;
+    }
     if (cancelled_while_pending(job)) {
       if (!journal.cancelled_known(job.job_id, job.submit_time, job.end_time))
         import.cancelled(&job, nullptr);
@@ -63,12 +67,15 @@ void reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
   int64_t row = 0;
   for (;;) {
     auto runs = journal.open_runs(row, 500);
-    if (runs.empty()) return;
+    if (runs.empty()) return whole;
     for (const Run& run : runs) {
       row = run.row;
       breathe();
       // What was journaled after slurmctld was asked is not in its answer.
-      if (run.seen_us >= sweep.asked_us || busy(run.job_id)) continue;
+      if (run.seen_us >= sweep.asked_us || busy(run.job_id)) {
+        whole = false;
+        continue;
+      }
       auto it = by_id.find(run.job_id);
       const JobInfo* now = it == by_id.end() ? nullptr : it->second;
       if (now != nullptr && same_run(run, *now, journal)) continue;

@@ -21,9 +21,9 @@ struct Sweep {
 };
 
 // Compares and adds events, inside the caller's transaction. `busy` says that records of the job
-// are still on their way: it is left to the next sweep. `pause` is called between jobs now and
+// are still on their way: it is left to the next sweep; false if anything was. `pause` is called between jobs now and
 // then: the caller commits there, so that others get their turn. What was compared by then stands.
-void reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
+bool reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
                const std::function<bool(uint32_t)>& busy, const std::function<void()>& pause);
 
 // The child: asks slurmctld and prints the jobs, one a line, then a line "done KNOWN STAMP".

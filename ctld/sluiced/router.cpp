@@ -63,7 +63,9 @@ std::string Router::refusal(const config::SinkConfig& sink, const journal::Run& 
   std::string who = "user " + text::printable(run.user);
   if (!sink.named_by_users) return "sink " + sink.name + " may not be named with --event-sink";
   const auto& allow = sink.allow;
-  if (!allow.users.empty() && !contains(allow.users, run.user))
+  // As sbatch's check does: names, numbers, or "*" for everybody.
+  if (!allow.users.empty() && !contains(allow.users, run.user) &&
+      !contains(allow.users, std::to_string(run.uid)) && !contains(allow.users, "*"))
     return who + " is not among the users sink " + sink.name + " allows";
   if (!allow.groups.empty()) {
     const auto& mine = groups_of(run.user);

@@ -71,7 +71,7 @@ void Sweeper::loop() {
     wake_.wait_for(lock, std::chrono::milliseconds(kShortestMs), [this] { return stop_.load(); });
     wake_.wait_for(lock, std::chrono::milliseconds(every - kShortestMs),
                    [this] { return stop_.load() || wanted_; });
-    if (wanted_) stamp_ = 0;  // somebody missed something: an unchanged answer would not help
+    if (whole_next_.exchange(false) || wanted_) stamp_ = 0;  // somebody missed something: an unchanged answer would not help
   }
 }
 

@@ -25,6 +25,7 @@ class Sweeper {
   Sweeper& operator=(const Sweeper&) = delete;
 
   void want();  // soon; any thread
+  void whole_next() { whole_next_ = true; }  // the next answer counts even if nothing changed
 
  private:
   void loop();
@@ -38,6 +39,7 @@ class Sweeper {
   Stats& stats_;
   int64_t stamp_ = 0;
   bool wanted_ = true;
+  std::atomic<bool> whole_next_{false};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::condition_variable wake_;

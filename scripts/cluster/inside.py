@@ -22,12 +22,15 @@ class Inside:
 
     def _connect(self):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(10)
+        # Blocking: with a timeout Python connects without waiting, and a supervisor that has its
+        # hands full, and so its queue, would pass for one that is gone.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 10, 0))
         try:
             connection.connect(str(self.layout.socket))
         except OSError:
             connection.close()
             raise
+        connection.settimeout(10)
         return connection
 
     @property

@@ -15,8 +15,9 @@ HOSTILE = {
     "utf-8": "Grüße 日本 \U0001f680",
     "invalid utf-8": b"\xff\xfe\xc3(\xe2\x82 end".decode("utf-8", "surrogateescape"),
     "forged field": "x\nSLURM_JOB_ID=1\n@job_id=1",
-    "long": "x" * 65536,
-    "long utf-8": "ü" * 40000,
+    # Slurm takes 1,024 bytes at most; unit tests have the inbox's own bound of 64 KiB.
+    "long": "x" * 1000,
+    "long utf-8": "ü" * 500,
 }
 
 CLIENT = """
@@ -24,10 +25,13 @@ import json, socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.settimeout(10)
 s.connect(sys.argv[1])
-s.sendall(sys.stdin.buffer.read())
-s.shutdown(socket.SHUT_WR)
-for line in s.makefile():
-    print(line, end="")
+try:
+    s.sendall(sys.stdin.buffer.read())
+    s.shutdown(socket.SHUT_WR)
+    for line in s.makefile():
+        print(line, end="", flush=True)
+except OSError:
+    pass  # cut off: what was answered counts
 """
 
 

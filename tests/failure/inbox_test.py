@@ -14,7 +14,7 @@ class Inbox(unittest.TestCase):
     def cluster(self, **settings):
         self.c = self.enterContext(SluiceCluster(
             sluice=accounted(), plugins=("prep", "spank"), min_job_age=3600, **settings))
-        eventually(lambda: self.ask("ping"), 10, "sluiced")
+        eventually(lambda: "gap" in self.c.inbox_records(), 10, "sluiced has opened the inbox")
         return self.c
 
     def ask(self, op, **arguments):
@@ -70,6 +70,18 @@ class Inbox(unittest.TestCase):
     def test_no_inodes_left(self):
         self.full(inbox_inodes=24)
 
+    def test_full_before_sluiced_ever_ran(self):
+        """There is no room for its gap marker: it reads all the same, which makes room."""
+        c = self.cluster(inbox_inodes=24)
+        c.terminate("sluiced")
+        c.path(c.layout.inbox / "gap").unlink()
+        self.jobs_complete(20)
+        c.run(["sh", "-c", f"cd {c.layout.inbox} && seq -f filler%g 40 | xargs -n1 touch"],
+              check=False)
+        c.start_sluiced(c.sluice_json)
+        self.contract_but_selection()
+        eventually(lambda: "gap" in c.inbox_records(), 10, "the gap marker")
+
     # Not to be written.
 
     def test_read_only_and_back(self):
@@ -111,10 +123,8 @@ class Inbox(unittest.TestCase):
 
     # Littered.
 
-    def put(self, name, content=b"", mode=0o660):
-        path = self.c.path(self.c.layout.inbox / name)
-        path.write_bytes(content)
-        path.chmod(mode)
+    def put(self, name, content):
+        self.c.path(self.c.layout.inbox / name).write_bytes(content)
 
     def test_litter_is_set_aside_and_never_blocks(self):
         c = self.cluster()

@@ -1,6 +1,7 @@
 """Nodes and their sluiced failing, the controller's out of reach, and a takeover."""
 
 import json
+import time
 import unittest
 
 from crash.load import all_over
@@ -142,6 +143,10 @@ class Takeover(unittest.TestCase):
             c.wait_job(job)
         c.wait_job(long, ["RUNNING"])
         settle(c)
+        running = time.time()
+        c.run(["scontrol", "update", f"JobId={long}", "Comment=something to save"])
+        c.wait_until(lambda: (c.layout.state / "job_state").stat().st_mtime > running, 30,
+                     "slurmctld saved its jobs")
         c.kill9("slurmctld")
         c.kill9("sluiced")  # the whole host
         c.wait_until(lambda: "is primary" in self.ping(c) or

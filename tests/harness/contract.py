@@ -5,6 +5,8 @@ never with sluiced's journal. All complaints are gathered, so that one look show
 """
 
 import json
+import re
+import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +38,14 @@ class Known:
 
 def known_jobs(cluster):
     """Every job slurmctld knows, tasks of arrays each for itself."""
-    text = cluster.run(["scontrol", "-o", "show", "jobs"],
-                       env={"SLURM_TIME_FORMAT": "%s"}).stdout
+    shown = cluster.popen(["scontrol", "-o", "show", "jobs"], env={"SLURM_TIME_FORMAT": "%s"},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    text = shown.communicate(timeout=60)[0].decode(errors="replace")
+    if shown.returncode != 0:
+        raise RuntimeError(f"scontrol show jobs: exit {shown.returncode}")
     jobs = []
-    for line in text.splitlines():
+    # A line a job, unless its name has line breaks of its own.
+    for line in re.split(r"^(?=JobId=\d+ )", text, flags=re.MULTILINE):
         pairs = dict(w.split("=", 1) for w in line.split() if "=" in w)
         if "JobId" not in pairs:
             continue
