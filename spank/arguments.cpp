@@ -14,8 +14,8 @@ namespace {
 constexpr const char* kAllowed =
     "inbox=PATH, sinks=PATH, socket=PATH, jobs=sink|all, steps=off|sink|all, start_sluiced=PATH";
 
-constinit Arguments current = {
-    "/run/sluice/inbox", "/run/sluice/sinks", "", "", Which::kWithSink, Which::kNone};
+constinit Arguments current = {"/run/sluice/inbox", "/run/sluice/sinks", "", "",
+                               Which::kWithSink,    Which::kNone};
 
 bool path(const char* value, char* out) {
   char expanded[kMaxPath + 1];

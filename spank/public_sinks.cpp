@@ -73,8 +73,8 @@ char* load(const char* path, size_t* size, const char** why) {
   if (text != nullptr) {
     size_t done = 0;
     ssize_t n = 0;
-    while (done < kMaxList && ((n = ::read(fd, text + done, kMaxList - done)) > 0 ||
-                               (n < 0 && errno == EINTR)))
+    while (done < kMaxList &&
+           ((n = ::read(fd, text + done, kMaxList - done)) > 0 || (n < 0 && errno == EINTR)))
       done += static_cast<size_t>(n > 0 ? n : 0);
     *size = done;
     if (n < 0) {

@@ -43,8 +43,9 @@ std::string rfc3339(int64_t us) {
   tm t{};
   gmtime_r(&secs, &t);
   char buf[64];
-  int n = snprintf(buf, sizeof buf, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", t.tm_year + 1900,
-                   t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, static_cast<int>(micros));
+  int n =
+      snprintf(buf, sizeof buf, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", t.tm_year + 1900,
+               t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, static_cast<int>(micros));
   return {buf, static_cast<size_t>(n)};
 }
 

@@ -35,10 +35,14 @@ std::map<std::string, int64_t>& reported() {
 
 spdlog::level::level_enum to_spd(Level l) {
   switch (l) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warning: return spdlog::level::warn;
-    case Level::error: break;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      break;
   }
   return spdlog::level::err;
 }
@@ -50,8 +54,10 @@ void set_level(Level level) {
 }
 
 bool parse_level(std::string_view name, Level* out) {
-  for (auto [text, level] : {std::pair{"debug", Level::debug}, {"info", Level::info},
-                             {"warning", Level::warning}, {"error", Level::error}})
+  for (auto [text, level] : {std::pair{"debug", Level::debug},
+                             {"info", Level::info},
+                             {"warning", Level::warning},
+                             {"error", Level::error}})
     if (name == text) {
       *out = level;
       return true;

@@ -101,7 +101,9 @@ std::string base64(std::string_view b) {
   std::string out;
   out.reserve((b.size() + 2) / 3 * 4);
   for (size_t i = 0; i < b.size(); i += 3) {
-    auto byte = [&](size_t k) { return i + k < b.size() ? static_cast<unsigned char>(b[i + k]) : 0U; };
+    auto byte = [&](size_t k) {
+      return i + k < b.size() ? static_cast<unsigned char>(b[i + k]) : 0U;
+    };
     unsigned v = byte(0) << 16 | byte(1) << 8 | byte(2);
     out += digits[v >> 18];
     out += digits[v >> 12 & 63];

@@ -37,8 +37,8 @@ void read_sinks(const Json& sinks, Config* out, Problems* problems) {
       continue;
     }
     if (event_word(name) != 0)
-      problems->push_back({path, json_quote(name), "is an event of --event-sink: no job could name it",
-                           false});
+      problems->push_back(
+          {path, json_quote(name), "is an event of --event-sink: no job could name it", false});
     if (!object.is_object()) {
       problems->push_back({path, text::printable(object.dump(), 80), "must be an object", false});
       continue;
@@ -52,8 +52,7 @@ void read_sinks(const Json& sinks, Config* out, Problems* problems) {
     // What is left is the sink type's own, which reports what it does not know.
     Json settings = Json::object();
     for (const auto& [key, value] : object.members())
-      if (key != "public" && key != "give_up_hours" && key != "allow")
-        settings.set(key, value);
+      if (key != "public" && key != "give_up_hours" && key != "allow") settings.set(key, value);
     make_sink(settings, {name, out->cluster, &http}, problems);
     sink.type = settings.get("type").str();
     sink.settings = settings.dump();
@@ -92,8 +91,7 @@ void read_partitions(const Json& partitions, Config* out, Problems* problems) {
     for (const auto& s : f.strings("sinks")) selection += (selection.empty() ? "" : ",") + s;
     Selection parsed{};
     char why[256] = {};
-    if (!parse_selection(selection.c_str(), &parsed, why, sizeof why))
-      f.problem("sinks", why);
+    if (!parse_selection(selection.c_str(), &parsed, why, sizeof why)) f.problem("sinks", why);
     for (size_t i = 0; i < parsed.count; ++i)
       need_sink(parsed.sinks[i].name, path + ".sinks", *out, problems);
     f.finish();
@@ -163,10 +161,10 @@ Config load(const std::string& path, Role role, Problems* problems) {
     none.path = path;
     return none;
   }
-  struct stat st {};
+  struct stat st{};
   if (::stat(path.c_str(), &st) == 0 && (st.st_mode & S_IROTH) != 0 && has_secret(*bytes))
-    problems->push_back({"(file)", "", path + " holds secrets and every user can read it; chmod o-r",
-                         false});
+    problems->push_back(
+        {"(file)", "", path + " holds secrets and every user can read it; chmod o-r", false});
   return parse(*bytes, path, role, problems);
 }
 

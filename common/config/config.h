@@ -43,23 +43,23 @@ struct RouteConfig {
 
 struct Config {
   std::string path;
-  std::string cluster;      // empty: slurm.conf's ClusterName
-  std::string slurm_conf;   // empty: Slurm's own choice
+  std::string cluster;     // empty: slurm.conf's ClusterName
+  std::string slurm_conf;  // empty: Slurm's own choice
   std::string inbox = "/run/sluice/inbox";
   std::string journal = "/var/lib/sluice/journal.db";
   int64_t retain_hours = 168;
   int64_t max_journal_mib = 4096;
   std::string socket = kDefaultSocket;
   std::string public_sinks = "/run/sluice/sinks";
-  std::string metrics;       // "127.0.0.1:9401", "unix:/path" or empty: none
-  std::string listen;        // controller: "address:port" for nodes, or empty
+  std::string metrics;                   // "127.0.0.1:9401", "unix:/path" or empty: none
+  std::string listen;                    // controller: "address:port" for nodes, or empty
   std::vector<std::string> controllers;  // node: "host:port", primary first
-  std::string munge_socket;  // empty: munge's own default
-  std::string node_name;     // node: default the host's short name
+  std::string munge_socket;              // empty: munge's own default
+  std::string node_name;                 // node: default the host's short name
   std::string admin_group = "sluice-admin";
   std::string log_level = "info";
-  int64_t slurm_wait_s = 10;    // how long a record waits for Slurm's answer
-  int64_t sweep_s = 0;          // 0: a third of MinJobAge
+  int64_t slurm_wait_s = 10;  // how long a record waits for Slurm's answer
+  int64_t sweep_s = 0;        // 0: a third of MinJobAge
   int64_t emit_max_bytes = 65536;
   int64_t emit_burst = 100;
   int64_t emit_per_minute = 600;

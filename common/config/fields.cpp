@@ -49,7 +49,8 @@ std::string Fields::path(const std::string& key) const {
 
 void Fields::problem(const std::string& key, std::string allowed, bool warning) {
   std::string value;
-  if (object_.has(key)) value = secret(key) ? "(hidden)" : text::printable(object_.get(key).dump(), 80);
+  if (object_.has(key))
+    value = secret(key) ? "(hidden)" : text::printable(object_.get(key).dump(), 80);
   problems_->push_back({path(key), std::move(value), std::move(allowed), warning});
 }
 
@@ -75,7 +76,8 @@ std::string Fields::one_of(const std::string& key, std::initializer_list<std::st
                            std::string_view fallback) {
   std::string v = str(key, fallback);
   if (std::ranges::find(allowed, v) != allowed.end()) return v;
-  if (object_.has(key) && object_.get(key).is_string()) problem(key, "must be one of " + list(allowed));
+  if (object_.has(key) && object_.get(key).is_string())
+    problem(key, "must be one of " + list(allowed));
   return std::string(fallback);
 }
 

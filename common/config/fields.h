@@ -15,10 +15,10 @@
 namespace sluice::config {
 
 struct Problem {
-  std::string path;     // sinks.bus.url
-  std::string value;    // as JSON, cut short; empty where the key is missing
-  std::string allowed;  // "an https:// URL"
-  bool warning = false; // works, but is probably not what was meant
+  std::string path;          // sinks.bus.url
+  std::string value;         // as JSON, cut short; empty where the key is missing
+  std::string allowed;       // "an https:// URL"
+  bool warning = false;      // works, but is probably not what was meant
   std::string text() const;  // sinks.bus.url: "ftp://x": must be an https:// URL
 };
 

@@ -43,8 +43,7 @@ Json job_from_info(const slurm::JobInfo& j) {
   out.set("array_job_id", array ? Json::of(int64_t{j.array_job_id}) : Json());
   out.set("array_task_id", array ? Json::of(int64_t{j.array_task_id}) : Json());
   out.set("het_job_id", j.het_job_id != 0 ? Json::of(int64_t{j.het_job_id}) : Json());
-  out.set("het_job_offset",
-          j.het_job_id != 0 ? value_or_null(j.het_job_offset) : Json());
+  out.set("het_job_offset", j.het_job_id != 0 ? value_or_null(j.het_job_offset) : Json());
   out.set("name", text_or_null(j.name));
   out.set("user_id", Json::of(int64_t{j.uid}));
   out.set("user_name", text_or_null(j.user));
@@ -161,9 +160,8 @@ Json env_from_info(const slurm::JobInfo& j) {
   if (slurm::ended(j)) {
     auto status = static_cast<int>(j.exit_code);
     put("SLURM_JOB_EXIT_CODE", std::to_string(status));
-    put("SLURM_JOB_EXIT_CODE2",
-        std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 0) + ":" +
-            std::to_string(WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    put("SLURM_JOB_EXIT_CODE2", std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 0) + ":" +
+                                    std::to_string(WIFSIGNALED(status) ? WTERMSIG(status) : 0));
     put("SLURM_JOB_DERIVED_EC", std::to_string(j.derived_exit_code));
   }
   return out;

@@ -79,8 +79,8 @@ int Client::Impl::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*
   if (what != CURL_POLL_OUT) event.events |= EPOLLIN;
   if (what != CURL_POLL_IN) event.events |= EPOLLOUT;
   event.data.fd = fd;
-  int rc = ::epoll_ctl(impl->epoll.get(), known != nullptr ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd,
-                       &event);
+  int rc =
+      ::epoll_ctl(impl->epoll.get(), known != nullptr ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
   // A number that was closed and given out again behind libcurl's back.
   if (rc != 0 && errno == EEXIST)
     (void)::epoll_ctl(impl->epoll.get(), EPOLL_CTL_MOD, fd, &event);

@@ -34,7 +34,7 @@ Result<void> Reader::make_gap_marker() {
   std::string gap = dir_ + "/" + kGapFile;
   Fd mark(::open(gap.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0660));
   if (!mark) return fail_errno("inbox " + dir_ + ": cannot create the gap marker");
-  struct stat st {};
+  struct stat st{};
   if (::fstat(mark.get(), &st) != 0 || !S_ISREG(st.st_mode))
     return fail("inbox " + dir_ + ": the gap marker is no regular file");
   if (st.st_size < static_cast<off_t>(kGapSize)) {
@@ -61,9 +61,9 @@ Result<void> Reader::open() {
   Fd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!watch) return fail_errno("inbox " + dir_ + ": inotify");
   // Each event watched costs every hook a wake-up of ours: of the folder only the rename.
-  dir_watch_ = ::inotify_add_watch(
-      watch.get(), dir_.c_str(),
-      IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ONLYDIR);
+  dir_watch_ =
+      ::inotify_add_watch(watch.get(), dir_.c_str(),
+                          IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ONLYDIR);
   if (dir_watch_ < 0) return fail_errno("inbox " + dir_ + ": cannot watch it");
   watch_ = std::move(watch);
   see_to_gap_marker();
@@ -119,7 +119,7 @@ std::vector<RawRecord> Reader::scan(size_t max) {
   std::vector<RawRecord> out;
   out.reserve(names.size());
   for (const auto& name : names) {
-    struct stat st {};
+    struct stat st{};
     std::string path = dir_ + "/" + name;
     if (!is_record_name(name)) {
       set_aside(name, "not a record's name");
@@ -177,7 +177,7 @@ void Reader::adopt_orphans(const std::vector<std::string>& hidden) {
   clock_gettime(CLOCK_REALTIME, &now);
   for (const auto& name : hidden) {
     std::string path = dir_ + "/" + name;
-    struct stat st {};
+    struct stat st{};
     if (::lstat(path.c_str(), &st) != 0 || now.tv_sec - st.st_mtim.tv_sec < kOrphanAgeSeconds)
       continue;
     auto bytes = file::read(path, kMaxFile);
@@ -192,12 +192,12 @@ void Reader::adopt_orphans(const std::vector<std::string>& hidden) {
 void Reader::set_aside(const std::string& name, const std::string& why) {
   ++set_aside_;
   log::once(log::Level::warning, "inbox-bad:" + dir_,
-            "inbox " + dir_ + ": " + text::printable(name) + ": " + why +
-                "; set aside in " + dir_ + "/bad (further ones are counted, not logged)");
+            "inbox " + dir_ + ": " + text::printable(name) + ": " + why + "; set aside in " + dir_ +
+                "/bad (further ones are counted, not logged)");
   std::string bad = dir_ + "/bad";
   std::string from = dir_ + "/" + name;
   ::mkdir(bad.c_str(), 0750);
-  struct stat st {};
+  struct stat st{};
   bool keep = set_aside_ <= kMaxBad && ::lstat(from.c_str(), &st) == 0 && S_ISREG(st.st_mode) &&
               st.st_size <= static_cast<off_t>(kMaxFile);
   if (keep && ::rename(from.c_str(), (bad + "/" + name).c_str()) == 0) return;

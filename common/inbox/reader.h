@@ -22,7 +22,8 @@ class Reader {
  public:
   explicit Reader(std::string dir) : dir_(std::move(dir)) {}
 
-  // Makes the watch and, if it can be made, the gap marker (else scan() tries again). May be called again after the folder vanished.
+  // Makes the watch and, if it can be made, the gap marker (else scan() tries again). May be called
+  // again after the folder vanished.
   Result<void> open();
 
   // Readable when something arrived; -1 until open(). drain() before the next scan().

@@ -30,7 +30,8 @@ Result<RawRecord> parse(std::string id, std::string_view bytes) {
   size_t eol = bytes.substr(0, kMaxHeader).find('\n');
   if (eol == bytes.npos) return fail("no header line");
   auto words = text::split(bytes.substr(0, eol), ' ');
-  if (words.size() != 5 || words[0] != kMagic) return fail("not a " + std::string(kMagic) + " header");
+  if (words.size() != 5 || words[0] != kMagic)
+    return fail("not a " + std::string(kMagic) + " header");
   int64_t size = 0;
   if (!text::is_name(words[1]) || !text::parse_int(words[2], 0, INT64_MAX, &out.wall_us) ||
       !text::parse_int(words[3], 0, kMaxFile, &size))
@@ -51,7 +52,8 @@ Result<RawRecord> parse(std::string id, std::string_view bytes) {
     std::string_view s = payload.substr(0, end);
     payload.remove_prefix(end + 1);
     size_t eq = s.find('=');
-    // The first of two equal names wins: Slurm's own come after the job's SPANK_*, the hook's first.
+    // The first of two equal names wins: Slurm's own come after the job's SPANK_*, the hook's
+    // first.
     if (eq != s.npos && eq > 0) out.fields.emplace(s.substr(0, eq), s.substr(eq + 1));
   }
   return out;
@@ -76,12 +78,11 @@ std::string serialize(const RawRecord& record) {
 
 bool is_record_name(std::string_view name) {
   auto hex = [](std::string_view s, size_t min, size_t max) {
-    return s.size() >= min && s.size() <= max &&
-           s.find_first_not_of("0123456789abcdef") == s.npos;
+    return s.size() >= min && s.size() <= max && s.find_first_not_of("0123456789abcdef") == s.npos;
   };
   auto parts = text::split(name, '-');
-  return parts.size() == 4 && hex(parts[0], 16, 16) && hex(parts[1], 8, 8) &&
-         hex(parts[2], 1, 8) && hex(parts[3], 1, 8);
+  return parts.size() == 4 && hex(parts[0], 16, 16) && hex(parts[1], 8, 8) && hex(parts[2], 1, 8) &&
+         hex(parts[3], 1, 8);
 }
 
 }  // namespace sluice::inbox

@@ -17,7 +17,7 @@
 namespace sluice::inbox {
 namespace {
 
-constexpr uint32_t kRoomEvery = 16;                       // records between two looks at the room
+constexpr uint32_t kRoomEvery = 16;  // records between two looks at the room
 constexpr int64_t kLogEveryNs = 60 * int64_t{1'000'000'000};  // between two lines of log
 
 int64_t nanoseconds(clockid_t id) {
@@ -151,17 +151,15 @@ const char* Writer::put(int dir, const char* kind, const Record& record) {
 
   int64_t wall_us = nanoseconds(CLOCK_REALTIME) / 1000;
   char header[kMaxHeader];
-  int header_size =
-      snprintf(header, sizeof header, "%s %s %lld %zu %016llx\n", kMagic, kind,
-               static_cast<long long>(wall_us), payload,
-               static_cast<unsigned long long>(sum.value()));
+  int header_size = snprintf(header, sizeof header, "%s %s %lld %zu %016llx\n", kMagic, kind,
+                             static_cast<long long>(wall_us), payload,
+                             static_cast<unsigned long long>(sum.value()));
   iov[0] = {header, static_cast<size_t>(header_size)};
 
   char hidden[72];
   snprintf(hidden, sizeof hidden, ".%016llx-%s-%x-%x",
            static_cast<unsigned long long>(nanoseconds(CLOCK_BOOTTIME)), boot_,
-           static_cast<unsigned>(::getpid()),
-           counter_.fetch_add(1, std::memory_order_relaxed));
+           static_cast<unsigned>(::getpid()), counter_.fetch_add(1, std::memory_order_relaxed));
   const char* visible = hidden + 1;
   int fd = ::openat(dir, hidden, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (fd < 0) return "create a record in";
@@ -185,9 +183,9 @@ const char* Writer::put(int dir, const char* kind, const Record& record) {
 bool Writer::has_room(int dir) {
   if (puts_.fetch_add(1, std::memory_order_relaxed) % kRoomEvery != 0)
     return !crowded_.load(std::memory_order_relaxed);
-  struct statfs fs {};
-  bool crowded = ::fstatfs(dir, &fs) == 0 &&
-                 (fs.f_bavail < fs.f_blocks / 10 || (fs.f_files > 0 && fs.f_ffree < fs.f_files / 10));
+  struct statfs fs{};
+  bool crowded = ::fstatfs(dir, &fs) == 0 && (fs.f_bavail < fs.f_blocks / 10 ||
+                                              (fs.f_files > 0 && fs.f_ffree < fs.f_files / 10));
   crowded_.store(crowded, std::memory_order_relaxed);
   if (crowded) puts_.store(0, std::memory_order_relaxed);  // look again at the next record
   return !crowded;
@@ -222,7 +220,7 @@ void Writer::dropped(int dir, const char* what, int err) {
 void Writer::mark_gap(int dir, uint64_t count) {
   int fd = ::openat(dir, kGapFile, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return;
-  struct stat st {};
+  struct stat st{};
   if (::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
     char text[kGapSize + 1];
     snprintf(text, sizeof text, "gap %-10x %-20llu %-20lld\n", static_cast<unsigned>(::getpid()),

@@ -24,8 +24,8 @@ struct DbError {
 };
 
 enum class Durability {
-  power_safe,   // a commit survives a power failure: imports
-  crash_safe,   // survives kill -9, may be undone by a power failure: acknowledgements (a repeat)
+  power_safe,  // a commit survives a power failure: imports
+  crash_safe,  // survives kill -9, may be undone by a power failure: acknowledgements (a repeat)
 };
 
 // A prepared statement being used: bind in order, then step through the rows.
@@ -40,7 +40,10 @@ class Query {
   Query& bind(int v) { return bind(int64_t{v}); }
   Query& bind(std::string_view text);  // must outlive the query
   bool row();                          // true while there is a row
-  void run() { while (row()) {} }
+  void run() {
+    while (row()) {
+    }
+  }
 
   int64_t integer(int column) const;
   std::string text(int column) const;

@@ -9,17 +9,15 @@ namespace sluice::journal {
 namespace {
 
 // Macros, because a statement's text is a literal. bind_filter() binds what PASSES_FILTER needs.
-#define PASSES_FILTER                                                               \
-  "seq > ? AND time_us >= ? AND (? = 0 OR job_id = ?) "                             \
-  "AND (? = '' OR substr(type, 1, length(?)) = ?) AND (? = '' OR user = ?) "        \
+#define PASSES_FILTER                                                        \
+  "seq > ? AND time_us >= ? AND (? = 0 OR job_id = ?) "                      \
+  "AND (? = '' OR substr(type, 1, length(?)) = ?) AND (? = '' OR user = ?) " \
   "AND (? < 0 OR uid = ?) "
 // One for each index: SQLite cannot choose one by the values bound. bind_index() comes first.
-#define BY_INDEX(f, columns, tail)                                                  \
-  ((f).job_id != 0                                                                  \
-       ? "SELECT " columns " FROM events WHERE job_id = ? AND " PASSES_FILTER tail  \
-   : (f).uid >= 0                                                                   \
-       ? "SELECT " columns " FROM events WHERE uid = ? AND " PASSES_FILTER tail     \
-       : "SELECT " columns " FROM events WHERE ? = 0 AND " PASSES_FILTER tail)
+#define BY_INDEX(f, columns, tail)                                                             \
+  ((f).job_id != 0 ? "SELECT " columns " FROM events WHERE job_id = ? AND " PASSES_FILTER tail \
+   : (f).uid >= 0  ? "SELECT " columns " FROM events WHERE uid = ? AND " PASSES_FILTER tail    \
+                   : "SELECT " columns " FROM events WHERE ? = 0 AND " PASSES_FILTER tail)
 
 void bind_index(Query& q, const EventFilter& f) {
   q.bind(f.job_id != 0 ? int64_t{f.job_id} : std::max<int64_t>(f.uid, 0));
@@ -106,16 +104,16 @@ bool Journal::has_event(const std::string& id) {
 }
 
 std::vector<TailEvent> Journal::events(const EventFilter& f) {
-  auto q = db_.query(BY_INDEX(f, "seq, id, type, subject, lane, time_us, body, user",
-                                "ORDER BY seq LIMIT ?"));
+  auto q = db_.query(
+      BY_INDEX(f, "seq, id, type, subject, lane, time_us, body, user", "ORDER BY seq LIMIT ?"));
   bind_index(q, f);
   bind_filter(q, f);
   q.bind(static_cast<int64_t>(f.limit));
   std::vector<TailEvent> out;
   while (q.row())
-    out.push_back({{q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4), q.integer(5),
-                    q.text(6)},
-                   q.text(7)});
+    out.push_back(
+        {{q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4), q.integer(5), q.text(6)},
+         q.text(7)});
   return out;
 }
 

@@ -22,12 +22,12 @@ enum class RunState { open = 0, ended = 1, lost = 2, cancelled = 3 };
 struct Run {
   int64_t row = 0;
   uint32_t job_id = 0;
-  int64_t start = 0;        // Slurm's start time, seconds; 0 for a job that never started
-  bool provisional = false; // start is the hook's time: Slurm's was not to be had
-  int64_t submit = 0;       // seconds; part of the identity where start is 0
+  int64_t start = 0;         // Slurm's start time, seconds; 0 for a job that never started
+  bool provisional = false;  // start is the hook's time: Slurm's was not to be had
+  int64_t submit = 0;        // seconds; part of the identity where start is 0
   int64_t restart = 0;
   uint32_t uid = UINT32_MAX;  // the user; nobody's where it is not known
-  uint32_t het = 0;       // id of the heterogeneous job this is a component of, else 0
+  uint32_t het = 0;           // id of the heterogeneous job this is a component of, else 0
   RunState state = RunState::open;
   std::string nodes, user, account, partition, name;
   std::string selection;  // the job's own --event-sink, as it came
@@ -60,10 +60,10 @@ struct DeadLetter {
 struct EventFilter {
   int64_t after_seq = 0;
   int64_t since_us = 0;
-  uint32_t job_id = 0;    // 0: any
-  std::string type;       // prefix; empty: any
-  std::string user;       // empty: any
-  int64_t uid = -1;       // -1: any
+  uint32_t job_id = 0;  // 0: any
+  std::string type;     // prefix; empty: any
+  std::string user;     // empty: any
+  int64_t uid = -1;     // -1: any
   size_t limit = 500;
 };
 

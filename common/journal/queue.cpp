@@ -17,11 +17,11 @@ std::vector<Queued> Journal::queued(const std::string& sink, int64_t after_seq, 
   while (q.row()) {
     bytes += q.bytes(6);
     if (!out.empty() && bytes > max_bytes) break;
-    out.push_back({{q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4), q.integer(5),
-                    q.text(6)},
-                   q.integer(7),
-                   q.integer(8),
-                   q.integer(9)});
+    out.push_back(
+        {{q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4), q.integer(5), q.text(6)},
+         q.integer(7),
+         q.integer(8),
+         q.integer(9)});
   }
   return out;
 }
@@ -127,8 +127,9 @@ bool Journal::has_seq(int64_t seq) {
 int64_t Journal::prune(int64_t before_us, size_t limit) {
   auto n = static_cast<int64_t>(limit);
   db_.query("DELETE FROM dead WHERE time_us < ?").bind(before_us).run();
-  db_.query("DELETE FROM runs WHERE row IN (SELECT row FROM runs WHERE state <> 0 "
-            "AND seen_us < ? LIMIT ?)")
+  db_.query(
+         "DELETE FROM runs WHERE row IN (SELECT row FROM runs WHERE state <> 0 "
+         "AND seen_us < ? LIMIT ?)")
       .bind(before_us)
       .bind(n)
       .run();

@@ -5,8 +5,8 @@
 namespace sluice::journal {
 namespace {
 
-#define RUN_COLUMNS                                                                        \
-  "row, job_id, start, provisional, submit, restart, uid, state, nodes, user, account, "  \
+#define RUN_COLUMNS                                                                      \
+  "row, job_id, start, provisional, submit, restart, uid, state, nodes, user, account, " \
   "partition, name, selection, job, env, seen_us, het"
 
 Run read(const Query& q) {
@@ -98,7 +98,8 @@ void Journal::add_run(Run* run) {
 void Journal::save_run(const Run& run) {
   auto q = db_.query(
       "UPDATE runs SET job_id=?, start=?, provisional=?, submit=?, restart=?, uid=?, state=?, "
-      "nodes=?, user=?, account=?, partition=?, name=?, selection=?, job=?, env=?, seen_us=?, het=? "
+      "nodes=?, user=?, account=?, partition=?, name=?, selection=?, job=?, env=?, seen_us=?, "
+      "het=? "
       "WHERE row=?");
   bind(q, run);
   q.bind(run.row).run();

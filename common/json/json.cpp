@@ -98,9 +98,9 @@ Result<Json> Json::parse(std::string_view text, bool comments, int depth) {
     why = text.empty() ? "empty text" : "ends too early";
   else if (err != json_tokener_success)
     why = json_tokener_error_desc(err);
-  else if (auto rest = text.substr(at); rest.find_first_not_of(" \t\r\n") != rest.npos &&
-                                        !(comments && rest.find_first_not_of(" \t\r\n") ==
-                                                          rest.find('/')))
+  else if (auto rest = text.substr(at);
+           rest.find_first_not_of(" \t\r\n") != rest.npos &&
+           !(comments && rest.find_first_not_of(" \t\r\n") == rest.find('/')))
     why = "text after the value";
   if (why.empty()) return Json(v);
   json_object_put(v);
@@ -128,13 +128,20 @@ bool Json::is_bool() const {
 
 const char* Json::type_name() const {
   switch (json_object_get_type(v_)) {
-    case json_type_null: return "null";
-    case json_type_boolean: return "boolean";
-    case json_type_double: return "number";
-    case json_type_int: return "integer";
-    case json_type_object: return "object";
-    case json_type_array: return "array";
-    case json_type_string: return "string";
+    case json_type_null:
+      return "null";
+    case json_type_boolean:
+      return "boolean";
+    case json_type_double:
+      return "number";
+    case json_type_int:
+      return "integer";
+    case json_type_object:
+      return "object";
+    case json_type_array:
+      return "array";
+    case json_type_string:
+      return "string";
   }
   return "value";
 }
@@ -194,7 +201,8 @@ bool Json::boolean(bool fallback) const {
 }
 
 std::string Json::dump() const {
-  return json_object_to_json_string_ext(v_, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+  return json_object_to_json_string_ext(v_,
+                                        JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 std::string Json::pretty() const {
   return json_object_to_json_string_ext(
@@ -210,11 +218,21 @@ void json_quote_to(std::string* out, std::string_view s) {
     out->append(s, run, i - run);
     run = i + 1;
     switch (c) {
-      case '"': *out += "\\\""; break;
-      case '\\': *out += "\\\\"; break;
-      case '\n': *out += "\\n"; break;
-      case '\r': *out += "\\r"; break;
-      case '\t': *out += "\\t"; break;
+      case '"':
+        *out += "\\\"";
+        break;
+      case '\\':
+        *out += "\\\\";
+        break;
+      case '\n':
+        *out += "\\n";
+        break;
+      case '\r':
+        *out += "\\r";
+        break;
+      case '\t':
+        *out += "\\t";
+        break;
       default: {
         char buf[8];
         snprintf(buf, sizeof buf, "\\u%04x", c);

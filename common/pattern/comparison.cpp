@@ -18,8 +18,7 @@ using Test = std::function<bool(const Json&)>;
 bool equal(const Json& a, const Json& b) {
   if (a.is_null() || b.is_null()) return a.is_null() && b.is_null();
   if (a.is_string() || b.is_string()) return a.is_string() && b.is_string() && a.str() == b.str();
-  if (a.is_bool() || b.is_bool())
-    return a.is_bool() && b.is_bool() && a.boolean() == b.boolean();
+  if (a.is_bool() || b.is_bool()) return a.is_bool() && b.is_bool() && a.boolean() == b.boolean();
   return a.is_number() && b.is_number() && a.number() == b.number();
 }
 
@@ -34,7 +33,8 @@ Test string_test(const std::string& kind, const std::string& operand) {
   if (kind == "suffix")
     return [operand](const Json& v) { return v.is_string() && v.str().ends_with(operand); };
   if (kind == "equals-ignore-case")
-    return [operand](const Json& v) { return v.is_string() && same_ignoring_case(v.str(), operand); };
+    return
+        [operand](const Json& v) { return v.is_string() && same_ignoring_case(v.str(), operand); };
   if (kind == "wildcard")
     return [operand](const Json& v) { return v.is_string() && wildcard_match(operand, v.str()); };
   return {};
@@ -46,9 +46,12 @@ struct Address {
 };
 
 bool parse_address(const std::string& text, Address* out) {
-  if (inet_pton(AF_INET, text.c_str(), out->bytes.data()) == 1) out->bits = 32;
-  else if (inet_pton(AF_INET6, text.c_str(), out->bytes.data()) == 1) out->bits = 128;
-  else return false;
+  if (inet_pton(AF_INET, text.c_str(), out->bytes.data()) == 1)
+    out->bits = 32;
+  else if (inet_pton(AF_INET6, text.c_str(), out->bytes.data()) == 1)
+    out->bits = 128;
+  else
+    return false;
   return true;
 }
 
@@ -102,8 +105,10 @@ Test forbidden_test(const Json& spec) {
   std::vector<Test> any;
   auto add_values = [&any](const Json& list, auto&& make) {
     for (size_t i = 0; i < list.size(); ++i)
-      if (Test t = make(list.at(i))) any.push_back(std::move(t));
-      else return false;
+      if (Test t = make(list.at(i)))
+        any.push_back(std::move(t));
+      else
+        return false;
     return list.size() > 0;
   };
   auto exact = [](const Json& operand) -> Test {
@@ -185,14 +190,16 @@ Comparison compile_comparison(const Json& spec, const std::string& path,
     return bad("numeric must be [OP, NUMBER, …] with OP one of < <= > >= =");
   }
   if (kind == "cidr") {
-    if (Test t = operand.is_string() ? cidr_test(operand.str()) : Test{}) return present(std::move(t));
+    if (Test t = operand.is_string() ? cidr_test(operand.str()) : Test{})
+      return present(std::move(t));
     return bad("cidr must be an address and a prefix length, such as 10.0.0.0/24");
   }
   if (kind == "anything-but") {
     if (Test t = forbidden_test(operand))
       return present([t = std::move(t)](const Json& v) { return !t(v); });
-    return bad("anything-but must be a string, a number, a list of them, or one of "
-               "prefix, suffix, wildcard, equals-ignore-case");
+    return bad(
+        "anything-but must be a string, a number, a list of them, or one of "
+        "prefix, suffix, wildcard, equals-ignore-case");
   }
   // {"prefix": {"equals-ignore-case": "x"}} and the same for suffix.
   if ((kind == "prefix" || kind == "suffix") && operand.is_object() && operand.size() == 1 &&
@@ -202,14 +209,15 @@ Comparison compile_comparison(const Json& spec, const std::string& path,
     return present([want, prefix](const Json& v) {
       std::string s = v.str();
       if (!v.is_string() || s.size() < want.size()) return false;
-      return same_ignoring_case(prefix ? s.substr(0, want.size()) : s.substr(s.size() - want.size()),
-                                want);
+      return same_ignoring_case(
+          prefix ? s.substr(0, want.size()) : s.substr(s.size() - want.size()), want);
     });
   }
   if (operand.is_string())
     if (Test t = string_test(kind, operand.str())) return present(std::move(t));
-  return bad("unknown comparison; allowed: prefix, suffix, equals-ignore-case, wildcard, "
-             "anything-but, numeric, exists, cidr");
+  return bad(
+      "unknown comparison; allowed: prefix, suffix, equals-ignore-case, wildcard, "
+      "anything-but, numeric, exists, cidr");
 }
 
 }  // namespace sluice::pattern

@@ -20,8 +20,7 @@ namespace sluice::pattern {
 class Pattern {
  public:
   // What is wrong is added to `problems` with its path below `path`; the result then never matches.
-  static Pattern compile(const Json& pattern, const std::string& path,
-                         config::Problems* problems);
+  static Pattern compile(const Json& pattern, const std::string& path, config::Problems* problems);
 
   Pattern();
   Pattern(Pattern&&) noexcept;

@@ -83,8 +83,8 @@ JobInfo convert(const slurm_job_info_t& j) {
   out.batch_host = str(j.batch_host);
   out.tres = str(j.tres_alloc_str);
   out.cluster = str(j.cluster != nullptr ? j.cluster : slurm_conf.cluster_name);
-  auto* reason_string = slurm_job_reason_string != nullptr ? slurm_job_reason_string
-                                                           : slurm_job_state_reason_string;
+  auto* reason_string =
+      slurm_job_reason_string != nullptr ? slurm_job_reason_string : slurm_job_state_reason_string;
   if (reason_string != nullptr) out.reason = str(reason_string(static_cast<int>(j.state_reason)));
   return out;
 }
@@ -117,19 +117,32 @@ uint32_t base(const JobInfo& job) {
 
 const char* base_name(uint32_t state) {
   switch (state) {
-    case JOB_PENDING: return "PENDING";
-    case JOB_RUNNING: return "RUNNING";
-    case JOB_SUSPENDED: return "SUSPENDED";
-    case JOB_COMPLETE: return "COMPLETED";
-    case JOB_CANCELLED: return "CANCELLED";
-    case JOB_FAILED: return "FAILED";
-    case JOB_TIMEOUT: return "TIMEOUT";
-    case JOB_NODE_FAIL: return "NODE_FAIL";
-    case JOB_PREEMPTED: return "PREEMPTED";
-    case JOB_BOOT_FAIL: return "BOOT_FAIL";
-    case JOB_DEADLINE: return "DEADLINE";
-    case JOB_OOM: return "OUT_OF_MEMORY";
-    default: return "UNKNOWN";
+    case JOB_PENDING:
+      return "PENDING";
+    case JOB_RUNNING:
+      return "RUNNING";
+    case JOB_SUSPENDED:
+      return "SUSPENDED";
+    case JOB_COMPLETE:
+      return "COMPLETED";
+    case JOB_CANCELLED:
+      return "CANCELLED";
+    case JOB_FAILED:
+      return "FAILED";
+    case JOB_TIMEOUT:
+      return "TIMEOUT";
+    case JOB_NODE_FAIL:
+      return "NODE_FAIL";
+    case JOB_PREEMPTED:
+      return "PREEMPTED";
+    case JOB_BOOT_FAIL:
+      return "BOOT_FAIL";
+    case JOB_DEADLINE:
+      return "DEADLINE";
+    case JOB_OOM:
+      return "OUT_OF_MEMORY";
+    default:
+      return "UNKNOWN";
   }
 }
 
@@ -173,9 +186,9 @@ std::expected<std::vector<JobInfo>, JobsError> load_job(uint32_t job_id) {
   int err = errno;
   JobsMsg msg(raw);
   if (rc != SLURM_SUCCESS || msg == nullptr)
-    return std::unexpected(JobsError{err == ESLURM_INVALID_JOB_ID,
-                                     "slurm_load_job(" + std::to_string(job_id) +
-                                         "): " + slurm_strerror(err)});
+    return std::unexpected(
+        JobsError{err == ESLURM_INVALID_JOB_ID,
+                  "slurm_load_job(" + std::to_string(job_id) + "): " + slurm_strerror(err)});
   return convert_all(*msg);
 }
 

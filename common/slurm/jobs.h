@@ -22,8 +22,8 @@ struct JobInfo {
   uint32_t uid = 0;
   uint32_t gid = 0;
   uint32_t restart_count = 0;
-  uint32_t state = 0;  // Slurm's job_state with its flag bits; read with the functions below
-  uint32_t exit_code = 0;          // wait status
+  uint32_t state = 0;      // Slurm's job_state with its flag bits; read with the functions below
+  uint32_t exit_code = 0;  // wait status
   uint32_t derived_exit_code = 0;  // wait status
   uint32_t time_limit = kNone;     // minutes
   uint32_t nodes_count = 0;
@@ -36,11 +36,11 @@ struct JobInfo {
   std::string work_dir, std_out, std_err, std_in, command, batch_host, reason, tres, cluster;
 };
 
-bool pending(const JobInfo& job);      // not started, or requeued
-bool running(const JobInfo& job);      // running, suspended, or ending but not yet ended
-bool ended(const JobInfo& job);        // its state is final
-bool completing(const JobInfo& job);   // resources are still being released
-bool requeued(const JobInfo& job);     // on its way back to the queue
+bool pending(const JobInfo& job);     // not started, or requeued
+bool running(const JobInfo& job);     // running, suspended, or ending but not yet ended
+bool ended(const JobInfo& job);       // its state is final
+bool completing(const JobInfo& job);  // resources are still being released
+bool requeued(const JobInfo& job);    // on its way back to the queue
 // "COMPLETED", "CANCELLED", … as slurmrestd's job_state; flags such as "COMPLETING" after it.
 std::vector<std::string> state_names(const JobInfo& job);
 
@@ -69,8 +69,8 @@ struct ClusterFacts {
   std::string prep_plugins, jobcomp_type, prep_params, plugstack, plugin_dir, slurmctld_pidfile;
 };
 
-// Reads slurm.conf; once, before anything else here. `conf`: its path, or "" for Slurm's own choice.
-// Slurm ends the process where there is no usable slurm.conf.
+// Reads slurm.conf; once, before anything else here. `conf`: its path, or "" for Slurm's own
+// choice. Slurm ends the process where there is no usable slurm.conf.
 void init(const std::string& conf);
 // From slurm.conf, without asking slurmctld.
 ClusterFacts facts();

@@ -9,7 +9,8 @@ void put_u32(std::string* out, uint32_t v) {
 
 uint32_t get_u32(std::string_view bytes) {
   uint32_t v = 0;
-  for (int i = 0; i < 4; ++i) v = v << 8 | static_cast<unsigned char>(bytes[static_cast<size_t>(i)]);
+  for (int i = 0; i < 4; ++i)
+    v = v << 8 | static_cast<unsigned char>(bytes[static_cast<size_t>(i)]);
   return v;
 }
 

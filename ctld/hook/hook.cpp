@@ -64,9 +64,10 @@ void configure() {
   if (&slurm_conf == nullptr || !inbox_from(slurm_conf.prep_params, dir, sizeof dir))
     snprintf(dir, sizeof dir, "%s", kDefaultInbox);
   if (!writer.configure(dir, log_error))
-    slurm_error("sluice: PrEpParameters: sluice_inbox=%s: must be an absolute path of at most 192 "
-                "bytes; no events are recorded (jobs are not affected)",
-                dir);
+    slurm_error(
+        "sluice: PrEpParameters: sluice_inbox=%s: must be an absolute path of at most 192 "
+        "bytes; no events are recorded (jobs are not affected)",
+        dir);
 }
 
 namespace {

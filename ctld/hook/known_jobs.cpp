@@ -15,14 +15,13 @@ namespace {
 
 constexpr size_t kSlots = 16384;  // of 16 bytes; two jobs in one slot cost one of them the long way
 constexpr size_t kArrays = 8;     // arrays whose tasks are starting at the same time
-constexpr uint32_t kTasksAhead = 4;  // a task may be held back while later ones start
-constexpr uint32_t kIdsAhead = 16;   // ids that other submissions took meanwhile
+constexpr uint32_t kTasksAhead = 4;    // a task may be held back while later ones start
+constexpr uint32_t kIdsAhead = 16;     // ids that other submissions took meanwhile
 constexpr size_t kCommonBytes = 2048;  // the plugin in sbatch allows 1024 for the sinks
 
 // Nothing that may differ between tasks, as partition and account do.
 constexpr const char* kCommon[kMaxCommon] = {
-    "SPANK_EVENT_SINK=", "SLURM_JOB_USER=",  "SLURM_JOB_UID=",
-    "SLURM_JOB_GID=",    "SLURM_JOB_GROUP=",
+    "SPANK_EVENT_SINK=", "SLURM_JOB_USER=", "SLURM_JOB_UID=", "SLURM_JOB_GID=", "SLURM_JOB_GROUP=",
 };
 constexpr uint32_t kMaxTask = 4'000'001;  // Slurm's MAX_ARRAY_SIZE bound; far from its special ids
 

@@ -10,7 +10,7 @@ namespace sluice::daemon {
 struct Answer {
   enum class Status { not_asked, unreachable, unknown_job, found };
   Status status = Status::not_asked;
-  uint64_t asked = 0;  // the number of the ask this answers
+  uint64_t asked = 0;                  // the number of the ask this answers
   std::optional<slurm::JobInfo> info;  // with found
 };
 

@@ -85,8 +85,7 @@ Asker::Answers Asker::ask_each(const std::set<uint32_t>& ids) {
     stats_.slurm_up = true;
     log::clear("slurm", "slurmctld answers again");
     for (auto& job : *jobs)
-      if (ids.contains(job.job_id))
-        out[job.job_id] = {Answer::Status::found, 0, std::move(job)};
+      if (ids.contains(job.job_id)) out[job.job_id] = {Answer::Status::found, 0, std::move(job)};
     if (!out.contains(id)) out[id].status = Answer::Status::unknown_job;
   }
   return out;

@@ -6,8 +6,8 @@
 namespace sluice::daemon {
 namespace {
 
-constexpr size_t kTailRows = 200;             // read at once for one follower
-constexpr size_t kTailUnsent = 1U << 20;      // a slow reader is waited for
+constexpr size_t kTailRows = 200;         // read at once for one follower
+constexpr size_t kTailUnsent = 1U << 20;  // a slow reader is waited for
 constexpr size_t kDeadRows = 10'000;
 
 Json problem(const std::string& text) {
@@ -53,7 +53,8 @@ void Commands::request(const Json& r, const Caller& caller, Reply reply) {
       std::string why = hooks_.reload();
       return reply.answer(why.empty() ? count("reloaded", 1) : problem(why));
     }
-    if (journal_ == nullptr) return reply.answer(problem("a node's sluiced has no journal: ask the controller's"));
+    if (journal_ == nullptr)
+      return reply.answer(problem("a node's sluiced has no journal: ask the controller's"));
     if (op == "sweep") {
       hooks_.sweep();
       return reply.answer(count("sweep", 1));
@@ -199,7 +200,7 @@ Json Commands::dead(const std::string& op, const Json& r) {
   if (sink.empty() && seq == 0 && !r.get("all").boolean())
     return problem("say which: a sink, a sequence number, or all");
   journal::Transaction t(journal_->db());
-  int64_t n = op == "dead.retry" ? journal_->retry_dead(sink, seq)
+  int64_t n = op == "dead.retry"  ? journal_->retry_dead(sink, seq)
               : op == "dead.drop" ? journal_->drop_dead(sink, seq)
                                   : -1;
   t.commit();

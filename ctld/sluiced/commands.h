@@ -1,5 +1,6 @@
 // What administrators (and, for their own events, users) ask over the Unix socket: status, tail,
-// replay, dead letters, reload. On the server's thread, with a connection to the journal of its own.
+// replay, dead letters, reload. On the server's thread, with a connection to the journal of its
+// own.
 #pragma once
 
 #include <functional>
@@ -15,10 +16,10 @@
 namespace sluice::daemon {
 
 struct CommandHooks {
-  std::function<void()> requeued;                // rows came back into the queue
-  std::function<std::string()> reload;           // "" or why the old configuration stays
+  std::function<void()> requeued;       // rows came back into the queue
+  std::function<std::string()> reload;  // "" or why the old configuration stays
   std::function<void()> sweep;
-  std::function<Json()> about;                   // role, cluster, version, paths
+  std::function<Json()> about;  // role, cluster, version, paths
 };
 
 class Commands {

@@ -50,8 +50,8 @@ Result<std::unique_ptr<Controller>> Controller::start(
   for (auto kind : {Courier::Kind::network, Courier::Kind::files}) {
     auto journal = journal::Journal::open(config->journal, crash_safe);
     if (!journal) return std::unexpected(journal.error());
-    c->couriers_.push_back(std::make_unique<Courier>(kind, config, std::move(*journal),
-                                                     c->cluster_, c->stats_));
+    c->couriers_.push_back(
+        std::make_unique<Courier>(kind, config, std::move(*journal), c->cluster_, c->stats_));
   }
   Importer::Hooks hooks;
   hooks.journaled = [self] {
@@ -63,8 +63,8 @@ Result<std::unique_ptr<Controller>> Controller::start(
   };
   hooks.sweep_incomplete = [self] { self->sweeper_->whole_next(); };
   hooks.sweep_wanted = [self] { self->sweeper_->want(); };
-  c->importer_ = std::make_unique<Importer>(config, std::move(*import_journal), c->cluster_, hooks,
-                                            c->stats_);
+  c->importer_ =
+      std::make_unique<Importer>(config, std::move(*import_journal), c->cluster_, hooks, c->stats_);
   c->sweeper_ = std::make_unique<Sweeper>(
       config->slurm_conf, config->sweep_s,
       [self](Sweep sweep) { self->importer_->swept(std::move(sweep)); }, c->stats_);

@@ -154,7 +154,8 @@ void Courier::show() {
   for (auto& [name, sink] : sinks_) stats_.set_sink(name, sink->stats());
   timespec ts{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-  (kind_ == Kind::files ? stats_.files_cpu_us : stats_.courier_cpu_us) = int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
+  (kind_ == Kind::files ? stats_.files_cpu_us : stats_.courier_cpu_us) =
+      int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
 }
 
 }  // namespace sluice::daemon

@@ -11,7 +11,7 @@
 namespace sluice::daemon {
 namespace {
 
-constexpr size_t kWindowRows = 2048;      // in memory for one sink
+constexpr size_t kWindowRows = 2048;  // in memory for one sink
 constexpr size_t kWindowBytes = 4U << 20;
 constexpr int64_t kFirstBackoffMs = 500;
 constexpr int64_t kMostBackoffMs = 60'000;
@@ -93,8 +93,8 @@ void Delivery::send_more() {
 void Delivery::done(const std::vector<StoredEvent>& batch, const std::vector<Outcome>& outcomes) {
   --calls_;
   fault::point("courier.taken");
-  bool any_taken = std::ranges::any_of(
-      outcomes, [](const Outcome& o) { return o.verdict == Verdict::taken; });
+  bool any_taken =
+      std::ranges::any_of(outcomes, [](const Outcome& o) { return o.verdict == Verdict::taken; });
   bool any_down = std::ranges::any_of(
       outcomes, [](const Outcome& o) { return o.verdict == Verdict::sink_down; });
   // Any answer about an event, even a refusal, shows that the sink is there.
@@ -166,15 +166,15 @@ void Delivery::retry(const StoredEvent& event, const Outcome& o) {
   if (t.alone >= kAloneTries && last_success_ms_ > 0)
     return end({event.seq, Ended::How::buried, attempts, 0,
                 "gave up after " + std::to_string(attempts) + " tries: " + o.reason});
-  int64_t wait = o.retry_after_ms >= 0       ? std::min(o.retry_after_ms, kMostRetryAfterMs)
+  int64_t wait = o.retry_after_ms >= 0         ? std::min(o.retry_after_ms, kMostRetryAfterMs)
                  : o.verdict == Verdict::retry ? backoff_ms(attempts)
                                                : backoff_ms(std::max(t.alone, 1));
   // When the sink is tried again, another event has its turn first.
   if (int64_t down = down_until_ms_ - now; down > 0)
     wait = std::max(wait, down + down / 4 + kTurnMs);
   if (alone || o.verdict == Verdict::retry)
-    log::warning("sink " + name() + ": event " + event.id + ": " + o.reason + "; kept, next try in " +
-                 std::to_string((wait + 999) / 1000) + " s");
+    log::warning("sink " + name() + ": event " + event.id + ": " + o.reason +
+                 "; kept, next try in " + std::to_string((wait + 999) / 1000) + " s");
   end({event.seq, Ended::How::postponed, attempts, clock::wall_us() + wait * 1000, o.reason});
 }
 
@@ -186,12 +186,13 @@ bool Delivery::one_suspect() const {
 
 void Delivery::down(const Outcome& o) {
   ++failures_;
-  int64_t wait = o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs)
-                                       : backoff_ms(failures_);
+  int64_t wait =
+      o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs) : backoff_ms(failures_);
   down_until_ms_ = clock::mono_ms() + wait;
   asked_to_wait_ = o.retry_after_ms >= 0;
   if (up_)
-    log::warning("sink " + name() + ": " + o.reason + "; its events wait in the journal, next try in " +
+    log::warning("sink " + name() + ": " + o.reason +
+                 "; its events wait in the journal, next try in " +
                  std::to_string((wait + 999) / 1000) + " s");
   up_ = false;
   problem_ = o.reason;
@@ -214,16 +215,19 @@ void Delivery::end(Ended ended) {
 
 bool Delivery::too_old(const StoredEvent& event) const {
   // By when it was queued: what is replayed, or comes from a clock that is wrong, has its chance.
-  return clock::wall_us() - lanes_.head(event.seq).since_us >
-         config_.give_up_hours * 3'600'000'000;
+  return clock::wall_us() - lanes_.head(event.seq).since_us > config_.give_up_hours * 3'600'000'000;
 }
 
 void Delivery::write(journal::Journal& journal) {
   std::vector<int64_t> settled;
   for (const auto& e : outcomes_) {
     switch (e.how) {
-      case Ended::How::settled: settled.push_back(e.seq); break;
-      case Ended::How::buried: journal.bury(name(), e.seq, e.reason, e.attempts); break;
+      case Ended::How::settled:
+        settled.push_back(e.seq);
+        break;
+      case Ended::How::buried:
+        journal.bury(name(), e.seq, e.reason, e.attempts);
+        break;
       case Ended::How::postponed:
         journal.postpone(name(), e.seq, e.attempts, e.next_us, e.reason);
         break;

@@ -22,12 +22,12 @@ class Delivery {
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
-  void check();                          // is the sink usable at all? asked at start and reload
+  void check();                            // is the sink usable at all? asked at start and reload
   void refill(journal::Journal& journal);  // may throw DbError
-  void pump();                           // starts what may be started now, and as answers come
-  void hold() { flowing_ = false; }      // from here on nothing starts until pump() is called
+  void pump();                             // starts what may be started now, and as answers come
+  void hold() { flowing_ = false; }        // from here on nothing starts until pump() is called
   void more_rows() { exhausted_ = false; }
-  void rescan();                         // older rows came back
+  void rescan();  // older rows came back
 
   // Before refill(): what was delivered must be written first, or it would be read once more.
   bool must_write() const {
@@ -52,9 +52,9 @@ class Delivery {
     int64_t next_us;
     std::string reason;
   };
-  struct Trouble {       // of one event
+  struct Trouble {  // of one event
     int64_t last_ms = 0;
-    int alone = 0;       // failures while the sink took others
+    int alone = 0;  // failures while the sink took others
   };
 
   void send_more();
@@ -83,10 +83,10 @@ class Delivery {
 
   bool up_ = true;
   bool gone_ = false;
-  int failures_ = 0;             // of the sink as a whole, in a row
+  int failures_ = 0;  // of the sink as a whole, in a row
   int64_t down_until_ms_ = 0;
-  bool asked_to_wait_ = false;   // the receiver named that time
-  std::set<int64_t> suspects_;   // events that failed since the last success
+  bool asked_to_wait_ = false;  // the receiver named that time
+  std::set<int64_t> suspects_;  // events that failed since the last success
   int64_t last_success_ms_ = 0;
   std::string problem_;
   SinkStats totals_;

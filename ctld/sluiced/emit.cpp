@@ -51,7 +51,8 @@ uint32_t job_in_cgroup(std::string_view cgroup) {
     if (colon == line.npos) continue;
     std::string_view path = std::string_view(line).substr(colon + 1);
     if (path.find("/user.slice/") != path.npos) continue;
-    size_t at = path.starts_with("/slurm") ? path.find("/job_") : path.find("slurmstepd.scope/job_");
+    size_t at =
+        path.starts_with("/slurm") ? path.find("/job_") : path.find("slurmstepd.scope/job_");
     if (at == path.npos) continue;
     std::string_view digits = path.substr(path.find("job_", at) + 4);
     digits = digits.substr(0, digits.find_first_not_of("0123456789"));
@@ -112,8 +113,9 @@ void Emit::request(const Json& request, const Caller& caller, Reply reply) {
   static const std::string boot = boot_id();
   Task task{{}, caller, reply};
   char id[64];
-  snprintf(id, sizeof id, "%016llx-%s-%x-%x", static_cast<unsigned long long>(clock::mono_us() * 1000),
-           boot.c_str(), static_cast<unsigned>(::getpid()), ++counter_);
+  snprintf(id, sizeof id, "%016llx-%s-%x-%x",
+           static_cast<unsigned long long>(clock::mono_us() * 1000), boot.c_str(),
+           static_cast<unsigned>(::getpid()), ++counter_);
   task.record.id = id;
   task.record.kind = "user";
   task.record.wall_us = clock::wall_us();
@@ -122,8 +124,8 @@ void Emit::request(const Json& request, const Caller& caller, Reply reply) {
   task.record.fields["@uid"] = std::to_string(caller.uid);
   {
     std::lock_guard lock(mutex_);
-    auto mine = std::ranges::count_if(
-        tasks_, [&](const Task& t) { return t.caller.uid == caller.uid; });
+    auto mine =
+        std::ranges::count_if(tasks_, [&](const Task& t) { return t.caller.uid == caller.uid; });
     // One user's burst must not make the others wait for slurmd.
     if (tasks_.size() < kMostTasks && mine < kMostTasksOfOne) {
       tasks_.push_back(std::move(task));
@@ -151,7 +153,7 @@ void Emit::loop() {
 void Emit::finish(Task task) {
   std::string proc = "/proc/" + std::to_string(task.caller.pid);
   // The caller may have ended and its number may be another's by now.
-  struct stat st {};
+  struct stat st{};
   if (::stat(proc.c_str(), &st) != 0 || st.st_uid != task.caller.uid) {
     ++stats_.refused;
     return task.reply.answer(refusal("the calling process has ended"));

@@ -26,12 +26,12 @@ class Events {
 
   struct Draft {
     std::string type;
-    std::string part;      // step or node, where the type's id needs it
-    std::string raw_id;    // user.* and sluice.*: the id is this record's
+    std::string part;    // step or node, where the type's id needs it
+    std::string raw_id;  // user.* and sluice.*: the id is this record's
     int64_t time_us = 0;
-    Json job;              // data.job; null: the run's last known
-    Json env;              // data.env; null: the run's
-    Json more;             // further members of data
+    Json job;   // data.job; null: the run's last known
+    Json env;   // data.env; null: the run's
+    Json more;  // further members of data
     bool reconciled = false;
   };
 

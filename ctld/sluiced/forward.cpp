@@ -82,9 +82,12 @@ Result<void> Forward::connect(const std::string& controller) {
 Result<void> Forward::write_all(const std::string& bytes, int64_t deadline) {
   for (std::string_view left = bytes; !left.empty();) {
     ssize_t n = ::send(fd_.get(), left.data(), left.size(), MSG_NOSIGNAL);
-    if (n > 0) left.remove_prefix(static_cast<size_t>(n));
-    else if (errno == EAGAIN && !ready(fd_.get(), POLLOUT, deadline)) return fail("timed out");
-    else if (errno != EAGAIN && errno != EINTR) return fail_errno("send");
+    if (n > 0)
+      left.remove_prefix(static_cast<size_t>(n));
+    else if (errno == EAGAIN && !ready(fd_.get(), POLLOUT, deadline))
+      return fail("timed out");
+    else if (errno != EAGAIN && errno != EINTR)
+      return fail_errno("send");
   }
   return {};
 }
@@ -98,10 +101,14 @@ Result<std::string> Forward::read_frame(int64_t deadline) {
     if (!taken) return std::unexpected(taken.error());
     if (*taken) return payload;
     ssize_t n = ::recv(fd_.get(), buf, sizeof buf, 0);
-    if (n > 0) buffer.append(buf, static_cast<size_t>(n));
-    else if (n == 0) return fail("closed the connection");
-    else if (errno == EAGAIN && !ready(fd_.get(), POLLIN, deadline)) return fail("did not answer in time");
-    else if (errno != EAGAIN && errno != EINTR) return fail_errno("receive");
+    if (n > 0)
+      buffer.append(buf, static_cast<size_t>(n));
+    else if (n == 0)
+      return fail("closed the connection");
+    else if (errno == EAGAIN && !ready(fd_.get(), POLLIN, deadline))
+      return fail("did not answer in time");
+    else if (errno != EAGAIN && errno != EINTR)
+      return fail_errno("receive");
   }
 }
 
@@ -114,8 +121,7 @@ Result<Refused> Forward::exchange(const std::string& bytes) {
   std::string frames;
   wire::put_frame(&frames, *credential);
   wire::put_frame(&frames, bytes);
-  if (auto written = write_all(frames, deadline); !written)
-    return std::unexpected(written.error());
+  if (auto written = write_all(frames, deadline); !written) return std::unexpected(written.error());
   auto answer = read_frame(deadline);
   if (!answer) return std::unexpected(answer.error());
   auto sender = wire::open_credential(munge_socket_, *answer);

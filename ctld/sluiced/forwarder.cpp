@@ -16,7 +16,7 @@ namespace sluice::daemon {
 namespace {
 
 constexpr int64_t kTickMs = 1000;
-constexpr int64_t kAgainMs = 1000;      // after the controller could not be reached
+constexpr int64_t kAgainMs = 1000;       // after the controller could not be reached
 constexpr int64_t kCallerWaitMs = 8000;  // how long an emit waits for the controller
 
 }  // namespace
@@ -49,8 +49,8 @@ void Forwarder::submit(std::vector<inbox::RawRecord> records, Committed committe
     std::string hidden = dir_ + "/." + record.id;
     std::string bytes = inbox::serialize(record);
     Fd fd(::open(hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
-    bool good = fd && ::write(fd.get(), bytes.data(), bytes.size()) ==
-                          static_cast<ssize_t>(bytes.size());
+    bool good =
+        fd && ::write(fd.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
     {
       std::lock_guard lock(mutex_);
       if (good) waiting_[record.id] = {committed, clock::mono_ms()};
@@ -136,7 +136,8 @@ void Forwarder::loop() {
     if (!open_) {
       auto opened = reader_.open();
       if (!opened)
-        log::once(log::Level::error, "inbox-open", opened.error().what + "; tried again every second");
+        log::once(log::Level::error, "inbox-open",
+                  opened.error().what + "; tried again every second");
       else
         log::clear("inbox-open", "inbox " + dir_ + " is open again");
       open_ = opened.has_value();

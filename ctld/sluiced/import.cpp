@@ -95,8 +95,8 @@ void Import::start(const RawRecord& r, const Answer& answer) {
   d.job = job_of(r, answer, found.info_is_this);
   // The answer may come after the job's end; a start says what it was at the start.
   if (found.info_is_this && slurm::ended(*answer.info)) {
-    for (const char* key : {"job_state", "state_reason", "exit_code", "derived_exit_code",
-                            "end_time", "completing"})
+    for (const char* key :
+         {"job_state", "state_reason", "exit_code", "derived_exit_code", "end_time", "completing"})
       d.job.set(key, Json());
   }
   d.env = found.info_is_this && !is_whole(r) ? event::env_from_info(*answer.info)
@@ -126,7 +126,7 @@ void Import::end(const RawRecord& r, const Answer& answer) {
 void Import::ended(Run run, const slurm::JobInfo* info, const RawRecord* r) {
   Events::Draft d;
   d.type = event::kJobEnd;
-  d.time_us = r != nullptr       ? r->wall_us
+  d.time_us = r != nullptr                            ? r->wall_us
               : info != nullptr && info->end_time > 0 ? info->end_time * 1'000'000
                                                       : clock::wall_us();
   d.reconciled = r == nullptr;
@@ -135,8 +135,8 @@ void Import::ended(Run run, const slurm::JobInfo* info, const RawRecord* r) {
   } else {
     // What was known at the start stands; how this run ended only the hook can say.
     d.job = parse_or_object(run.job);
-    for (const char* key : {"job_state", "state_reason", "end_time", "exit_code",
-                            "derived_exit_code"})
+    for (const char* key :
+         {"job_state", "state_reason", "end_time", "exit_code", "derived_exit_code"})
       d.job.set(key, Json());
     // The hook runs while resources are being released.
     d.job.set("completing", r != nullptr ? Json::of(true) : Json());
@@ -310,8 +310,8 @@ void Import::lost(Run run) {
   d.type = event::kJobLost;
   d.reconciled = true;
   d.job = parse_or_object(run.job);
-  for (const char* key : {"job_state", "state_reason", "exit_code", "derived_exit_code",
-                          "end_time", "completing"})
+  for (const char* key :
+       {"job_state", "state_reason", "exit_code", "derived_exit_code", "end_time", "completing"})
     d.job.set(key, Json());
   run.state = RunState::lost;
   run.seen_us = clock::wall_us();

@@ -13,12 +13,12 @@
 namespace sluice::daemon {
 namespace {
 
-constexpr size_t kBatch = 512;            // records in one transaction
-constexpr int64_t kTickMs = 500;          // the longest sleep
-constexpr int64_t kRescanMs = 5'000;      // should the watch have missed something
-constexpr int64_t kAskAgainMs = 500;      // after slurmctld did not answer
+constexpr size_t kBatch = 512;             // records in one transaction
+constexpr int64_t kTickMs = 500;           // the longest sleep
+constexpr int64_t kRescanMs = 5'000;       // should the watch have missed something
+constexpr int64_t kAskAgainMs = 500;       // after slurmctld did not answer
 constexpr int64_t kCommitAgainMs = 1'000;  // after the journal could not be written
-constexpr size_t kMostHeld = 20'000;      // records in memory; the rest stays in the inbox
+constexpr size_t kMostHeld = 20'000;       // records in memory; the rest stays in the inbox
 
 int64_t thread_cpu_us() {
   timespec ts{};
@@ -133,7 +133,8 @@ void Importer::loop() {
 }
 
 void Importer::wait() {
-  bool busy = (more_files_ && reader_.outstanding() < kMostHeld) || (!ready_.empty() && clock::mono_ms() >= commit_retry_ms_);
+  bool busy = (more_files_ && reader_.outstanding() < kMostHeld) ||
+              (!ready_.empty() && clock::mono_ms() >= commit_retry_ms_);
   pollfd fds[2] = {{event_.get(), POLLIN, 0}, {reader_open_ ? reader_.fd() : -1, POLLIN, 0}};
   ::poll(fds, 2, busy ? 0 : static_cast<int>(kTickMs));
   uint64_t count = 0;
@@ -174,7 +175,8 @@ void Importer::take_inbox() {
     auto opened = reader_.open();
     reader_retry_ms_ = now + kCommitAgainMs;
     if (!opened) {
-      log::once(log::Level::error, "inbox-open", opened.error().what + "; tried again every second");
+      log::once(log::Level::error, "inbox-open",
+                opened.error().what + "; tried again every second");
       return;
     }
     log::clear("inbox-open", "inbox " + config_->inbox + " is open again");
@@ -333,8 +335,7 @@ void Importer::reconcile() {
       t.reset();  // gives the others their turn
     };
     bool whole = daemon::reconcile(
-        *sweep_, journal_, import_,
-        [this](uint32_t job_id) { return lanes_.contains(job_id); },
+        *sweep_, journal_, import_, [this](uint32_t job_id) { return lanes_.contains(job_id); },
         [&] {
           commit();
           t = std::make_unique<journal::Transaction>(journal_.db());

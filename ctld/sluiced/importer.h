@@ -26,10 +26,10 @@ namespace sluice::daemon {
 class Importer : public Intake {
  public:
   struct Hooks {
-    std::function<void()> journaled;     // new events are in the journal
-    std::function<void()> requeued;      // older ones are queued to further sinks
+    std::function<void()> journaled;         // new events are in the journal
+    std::function<void()> requeued;          // older ones are queued to further sinks
     std::function<void()> sweep_incomplete;  // the next one must be compared even if unchanged
-    std::function<void()> sweep_wanted;  // a gap was seen, or slurmctld came back
+    std::function<void()> sweep_wanted;      // a gap was seen, or slurmctld came back
   };
 
   Importer(std::shared_ptr<const config::Config> config, journal::Journal journal,

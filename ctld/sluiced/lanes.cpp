@@ -7,11 +7,10 @@
 namespace sluice::daemon {
 namespace {
 
-constexpr size_t kMaxBehind = 16;                   // rows kept behind a lane's head
+constexpr size_t kMaxBehind = 16;                    // rows kept behind a lane's head
 constexpr int64_t kMaxWaitUs = 3'600 * 1'000'000LL;  // as long as a receiver may ask for
 
 }  // namespace
-
 
 void Lanes::add(std::vector<journal::Queued> rows) {
   for (auto& row : rows) {

@@ -1,7 +1,8 @@
 // What a sink still has to take, as far as it is in memory: a window over the journal's queue,
 // sorted into lanes. A lane is the events of one job, sent strictly one after the other; lanes do
-// not wait for each other, and a long one does not fill the window: of it a few are kept, the rest is
-// read again when they are through. Pure bookkeeping, no clock and no I/O, for the courier's thread.
+// not wait for each other, and a long one does not fill the window: of it a few are kept, the rest
+// is read again when they are through. Pure bookkeeping, no clock and no I/O, for the courier's
+// thread.
 #pragma once
 
 #include <algorithm>
@@ -68,9 +69,9 @@ class Lanes {
   };
   void promote(const std::string& lane);
 
-  std::map<int64_t, Head> heads_;                // by seq: the head of each lane
-  std::set<int64_t> sendable_;                   // heads that are neither in flight nor waiting
-  std::multimap<int64_t, int64_t> waiting_;      // next_us to seq
+  std::map<int64_t, Head> heads_;            // by seq: the head of each lane
+  std::set<int64_t> sendable_;               // heads that are neither in flight nor waiting
+  std::multimap<int64_t, int64_t> waiting_;  // next_us to seq
   std::set<int64_t> behind_;
   std::unordered_map<std::string, Lane> lanes_;
   size_t rows_ = 0;

@@ -101,9 +101,9 @@ int main(int argc, char** argv) {
   app.add_option("--role", role_name, "controller or node")
       ->check(CLI::IsMember({"controller", "node"}))
       ->capture_default_str();
-  app.set_version_flag("--version", std::string("sluiced " SLUICE_VERSION " for Slurm ") +
-                                        slurm::header_version());
-  app.add_option("--sweep", sweep)->group("");         // the daemon's own child
+  app.set_version_flag(
+      "--version", std::string("sluiced " SLUICE_VERSION " for Slurm ") + slurm::header_version());
+  app.add_option("--sweep", sweep)->group("");  // the daemon's own child
   app.add_option("--slurm-conf", slurm_conf)->group("");
   CLI11_PARSE(app, argc, argv);
   if (sweep >= 0) {

@@ -73,7 +73,8 @@ MHD_Result answer(void* cls, MHD_Connection* connection, const char* url, const 
   bool get = strcmp(method, "GET") == 0;
   bool known = strcmp(url, "/metrics") == 0;
   std::string body = !get ? "only GET\n" : known ? text() : "only /metrics\n";
-  MHD_Response* r = MHD_create_response_from_buffer(body.size(), body.data(), MHD_RESPMEM_MUST_COPY);
+  MHD_Response* r =
+      MHD_create_response_from_buffer(body.size(), body.data(), MHD_RESPMEM_MUST_COPY);
   MHD_add_response_header(r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   MHD_Result rc = MHD_queue_response(connection, !get ? 405 : known ? 200 : 404, r);
   MHD_destroy_response(r);
@@ -109,8 +110,10 @@ std::string metrics_text(const Stats& s, journal::Journal* journal) {
   t.one("sluice_journal_up", "gauge", "1 if the journal could be written last.",
         s.journal_up ? 1 : 0);
   t.metric("sluice_thread_cpu_seconds_total", "counter", "CPU time by thread.");
-  for (auto [name, v] : {std::pair{"import", &s.import_cpu_us}, {"asker", &s.asker_cpu_us},
-                         {"courier", &s.courier_cpu_us}, {"files", &s.files_cpu_us}})
+  for (auto [name, v] : {std::pair{"import", &s.import_cpu_us},
+                         {"asker", &s.asker_cpu_us},
+                         {"courier", &s.courier_cpu_us},
+                         {"files", &s.files_cpu_us}})
     t.value(static_cast<double>(v->load()) / 1e6, std::string("{thread=\"") + name + "\"}");
   if (journal != nullptr) {
     t.one("sluice_journal_bytes", "gauge", "Bytes of the journal in use.",
@@ -158,10 +161,10 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const std::string& a
     }
   }
   if (::listen(fd, 16) != 0) return fail_errno("metrics: listen");
-  m->daemon_ = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, nullptr, nullptr, &answer,
-                                &m->text_, MHD_OPTION_LISTEN_SOCKET, fd,
-                                MHD_OPTION_CONNECTION_LIMIT, 32U, MHD_OPTION_CONNECTION_TIMEOUT,
-                                10U, MHD_OPTION_END);
+  m->daemon_ =
+      MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, nullptr, nullptr, &answer, &m->text_,
+                       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, 32U,
+                       MHD_OPTION_CONNECTION_TIMEOUT, 10U, MHD_OPTION_END);
   if (m->daemon_ == nullptr) {
     ::close(fd);
     return fail("metrics: cannot serve " + address);

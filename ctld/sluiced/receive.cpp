@@ -22,11 +22,11 @@ namespace sluice::daemon {
 namespace {
 
 constexpr size_t kMaxPeers = 4096;
-constexpr size_t kMaxStrangers = 512;        // peers that have not shown a credential yet
+constexpr size_t kMaxStrangers = 512;         // peers that have not shown a credential yet
 constexpr size_t kMaxCredential = 16U << 10;  // bytes; munge's own is some hundred
-constexpr int64_t kStrangerMs = 10'000;      // from accept to a credential, however slowly it drips
+constexpr int64_t kStrangerMs = 10'000;  // from accept to a credential, however slowly it drips
 constexpr int64_t kIdleMs = 120'000;
-constexpr size_t kMaxAnswer = 64U << 10;     // bytes of refusals in one answer
+constexpr size_t kMaxAnswer = 64U << 10;  // bytes of refusals in one answer
 constexpr int kTickMs = 1000;
 
 }  // namespace

@@ -14,15 +14,16 @@
 namespace sluice::daemon {
 
 struct Sweep {
-  int64_t asked_us = 0;   // wall clock just before slurmctld was asked
+  int64_t asked_us = 0;    // wall clock just before slurmctld was asked
   int64_t known_jobs = 0;  // with the waiting ones
   bool changed = true;     // false: nothing changed since the last sweep
   std::vector<slurm::JobInfo> jobs;
 };
 
 // Compares and adds events, inside the caller's transaction. `busy` says that records of the job
-// are still on their way: it is left to the next sweep; false if anything was. `pause` is called between jobs now and
-// then: the caller commits there, so that others get their turn. What was compared by then stands.
+// are still on their way: it is left to the next sweep; false if anything was. `pause` is called
+// between jobs now and then: the caller commits there, so that others get their turn. What was
+// compared by then stands.
 bool reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
                const std::function<bool(uint32_t)>& busy, const std::function<void()>& pause);
 

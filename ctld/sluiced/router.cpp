@@ -54,8 +54,8 @@ void add(std::vector<std::string>* sinks, const std::string& name) {
 }  // namespace
 
 void Router::look_up(const std::string& user) const {
-  bool asks = std::ranges::any_of(
-      config_->sinks, [](const auto& s) { return !s.second.allow.groups.empty(); });
+  bool asks = std::ranges::any_of(config_->sinks,
+                                  [](const auto& s) { return !s.second.allow.groups.empty(); });
   if (asks && !user.empty()) groups_of(user);
 }
 
@@ -76,8 +76,8 @@ std::string Router::refusal(const config::SinkConfig& sink, const journal::Run& 
     return "account " + text::printable(run.account) + " is not among those sink " + sink.name +
            " allows";
   if (!allow.partitions.empty() && !contains(allow.partitions, run.partition))
-    return "partition " + text::printable(run.partition) + " is not among those sink " +
-           sink.name + " allows";
+    return "partition " + text::printable(run.partition) + " is not among those sink " + sink.name +
+           " allows";
   return {};
 }
 

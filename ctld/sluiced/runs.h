@@ -16,7 +16,7 @@ namespace sluice::daemon {
 
 struct Found {
   journal::Run run;
-  bool fresh = false;       // made just now: its start was not seen before
+  bool fresh = false;         // made just now: its start was not seen before
   bool info_is_this = false;  // the answer is about this very run, not a later one
 };
 

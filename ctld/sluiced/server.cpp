@@ -19,8 +19,8 @@
 namespace sluice::daemon {
 namespace {
 
-constexpr size_t kMaxLine = 512U << 10;        // of a request
-constexpr int kMaxDepth = 32;                  // what is emitted stays well under the parser's bound
+constexpr size_t kMaxLine = 512U << 10;  // of a request
+constexpr int kMaxDepth = 32;            // what is emitted stays well under the parser's bound
 constexpr size_t kMaxConnections = 256;
 constexpr size_t kMaxConnectionsPerUser = 32;  // of one that is no administrator
 constexpr size_t kMaxUnsent = 16U << 20;       // a caller that does not read is cut off
@@ -79,8 +79,8 @@ struct Server::Connection {
 };
 
 Result<std::unique_ptr<Server>> Server::open(const std::string& path,
-                                              const std::string& admin_group, Handler handler,
-                                              std::function<void()> tick) {
+                                             const std::string& admin_group, Handler handler,
+                                             std::function<void()> tick) {
   auto s = std::unique_ptr<Server>(new Server);
   sockaddr_un addr{};
   addr.sun_family = AF_UNIX;
@@ -167,8 +167,8 @@ void Server::accept_all() {
     socklen_t size = sizeof cred;
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0) continue;
     Caller caller{cred.pid, cred.uid, cred.gid, cred.uid == 0 || cred.uid == ::geteuid()};
-    auto same = std::ranges::count_if(
-        connections_, [&](const auto& c) { return c->caller.uid == caller.uid; });
+    auto same = std::ranges::count_if(connections_,
+                                      [&](const auto& c) { return c->caller.uid == caller.uid; });
     if (connections_.size() >= kMaxConnections ||
         (!caller.admin && static_cast<size_t>(same) >= kMaxConnectionsPerUser)) {
       std::string line = problem("too many connections; try again later").dump() + "\n";

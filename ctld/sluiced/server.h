@@ -54,8 +54,8 @@ class Server {
 
   // `handler` and `tick` (every 200 ms, and after wake()) run on the server's thread.
   static Result<std::unique_ptr<Server>> open(const std::string& path,
-                                               const std::string& admin_group, Handler handler,
-                                               std::function<void()> tick);
+                                              const std::string& admin_group, Handler handler,
+                                              std::function<void()> tick);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -64,8 +64,8 @@ class Server {
   // handler, where an answer needs it.
   bool is_admin(const Caller& caller);
   void serve();  // once, when the owner is ready for requests
-  void stop();  // no request is handled any more; those under way may still be answered, unheard
-  void wake();  // any thread
+  void stop();   // no request is handled any more; those under way may still be answered, unheard
+  void wake();   // any thread
 
  private:
   struct Connection;

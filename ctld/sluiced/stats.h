@@ -10,30 +10,30 @@
 namespace sluice::daemon {
 
 struct SinkStats {
-  int64_t queued = 0;        // waiting or under way
+  int64_t queued = 0;  // waiting or under way
   int64_t delivered = 0;
   int64_t retried = 0;
-  int64_t dead = 0;          // dead letters made since the start
-  int64_t oldest_us = 0;     // time of the oldest undelivered event, 0 if none
+  int64_t dead = 0;       // dead letters made since the start
+  int64_t oldest_us = 0;  // time of the oldest undelivered event, 0 if none
   bool up = true;
-  bool disabled = false;     // the sink answered 410
-  std::string problem;       // why it is not up
+  bool disabled = false;  // the sink answered 410
+  std::string problem;    // why it is not up
 };
 
 struct Stats {
-  std::atomic<int64_t> imported{0};    // raw records
-  std::atomic<int64_t> events{0};      // journaled
-  std::atomic<int64_t> repeats{0};     // seen again, already there
-  std::atomic<int64_t> gaps{0};        // episodes in which hooks dropped records
-  std::atomic<int64_t> dropped{0};     // records they say they dropped
-  std::atomic<int64_t> set_aside{0};   // files in the inbox that were no records
-  std::atomic<int64_t> refused{0};     // selections and emits refused
-  std::atomic<int64_t> lost_events{0};   // undelivered, gone with the journal's bound
-  std::atomic<int64_t> reconciled{0};  // events that only a sweep knew of
+  std::atomic<int64_t> imported{0};     // raw records
+  std::atomic<int64_t> events{0};       // journaled
+  std::atomic<int64_t> repeats{0};      // seen again, already there
+  std::atomic<int64_t> gaps{0};         // episodes in which hooks dropped records
+  std::atomic<int64_t> dropped{0};      // records they say they dropped
+  std::atomic<int64_t> set_aside{0};    // files in the inbox that were no records
+  std::atomic<int64_t> refused{0};      // selections and emits refused
+  std::atomic<int64_t> lost_events{0};  // undelivered, gone with the journal's bound
+  std::atomic<int64_t> reconciled{0};   // events that only a sweep knew of
   std::atomic<int64_t> sweeps{0};
   std::atomic<int64_t> sweep_failures{0};
-  std::atomic<int64_t> waiting{0};     // raw records waiting for Slurm's answer
-  std::atomic<int64_t> forwarded{0};   // node role: records the controller took
+  std::atomic<int64_t> waiting{0};    // raw records waiting for Slurm's answer
+  std::atomic<int64_t> forwarded{0};  // node role: records the controller took
   std::atomic<int64_t> last_sweep_us{0};
   std::atomic<int64_t> import_cpu_us{0};
   std::atomic<int64_t> asker_cpu_us{0};

@@ -12,10 +12,10 @@
 namespace sluice::daemon {
 namespace {
 
-constexpr int64_t kShortestMs = 2'000;    // between two sweeps, however much is wanted
+constexpr int64_t kShortestMs = 2'000;  // between two sweeps, however much is wanted
 constexpr int64_t kLongestMs = 300'000;
-constexpr int64_t kAgainMs = 5'000;       // after one that failed
-constexpr int64_t kStandByMs = 5'000;     // between two looks whether this host took over
+constexpr int64_t kAgainMs = 5'000;    // after one that failed
+constexpr int64_t kStandByMs = 5'000;  // between two looks whether this host took over
 
 }  // namespace
 
@@ -49,8 +49,8 @@ int64_t Sweeper::interval_ms() {
   int64_t every = interval_s_ > 0 ? interval_s_ * 1000 : age_ms / 3;
   if (age_ms > 0 && every * 2 > age_ms)
     log::once(log::Level::warning, "sweep-rare",
-              "sweeps every " + std::to_string(every / 1000) + " s are too rare for MinJobAge=" +
-                  std::to_string(age_ms / 1000) +
+              "sweeps every " + std::to_string(every / 1000) +
+                  " s are too rare for MinJobAge=" + std::to_string(age_ms / 1000) +
                   ": slurmctld may forget an ended job between two of them");
   return std::clamp(every == 0 ? kLongestMs / 3 : every, kShortestMs, kLongestMs);
 }
@@ -71,7 +71,8 @@ void Sweeper::loop() {
     wake_.wait_for(lock, std::chrono::milliseconds(kShortestMs), [this] { return stop_.load(); });
     wake_.wait_for(lock, std::chrono::milliseconds(every - kShortestMs),
                    [this] { return stop_.load() || wanted_; });
-    if (whole_next_.exchange(false) || wanted_) stamp_ = 0;  // somebody missed something: an unchanged answer would not help
+    if (whole_next_.exchange(false) || wanted_)
+      stamp_ = 0;  // somebody missed something: an unchanged answer would not help
   }
 }
 
@@ -83,9 +84,8 @@ bool Sweeper::in_charge() {
   char host[256] = {};
   if (::gethostname(host, sizeof host - 1) != 0) return true;
   std::string name(host, strcspn(host, "."));
-  auto mine = std::ranges::find_if(controllers, [&name](const std::string& c) {
-    return c.substr(0, c.find('.')) == name;
-  });
+  auto mine = std::ranges::find_if(
+      controllers, [&name](const std::string& c) { return c.substr(0, c.find('.')) == name; });
   if (mine == controllers.end()) return true;
   // A backup that stands by answers a ping as well. In charge is the first that answers at all.
   for (size_t i = 0; i < static_cast<size_t>(mine - controllers.begin()); ++i)

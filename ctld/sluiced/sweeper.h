@@ -24,7 +24,7 @@ class Sweeper {
   Sweeper(const Sweeper&) = delete;
   Sweeper& operator=(const Sweeper&) = delete;
 
-  void want();  // soon; any thread
+  void want();                               // soon; any thread
   void whole_next() { whole_next_ = true; }  // the next answer counts even if nothing changed
 
  private:

@@ -59,8 +59,8 @@ struct sluice_error {
 
 /* Where an event went. */
 struct sluice_receipt {
-  uint32_t job_id;  /* the job that the caller is in */
-  char record[60];  /* sluiced's name for what it took, in its log; ends with a NUL */
+  uint32_t job_id; /* the job that the caller is in */
+  char record[60]; /* sluiced's name for what it took, in its log; ends with a NUL */
 };
 
 struct sluice_handle; /* a connection to sluiced */
@@ -69,23 +69,23 @@ struct sluice_handle; /* a connection to sluiced */
  * `json_data` is one JSON value, or NULL for none; it arrives as the event's data.value. The socket
  * is $SLUICE_SOCKET, else /run/sluice/sluice.sock. Returns an enum sluice_code and, where it is not
  * SLUICE_OK and `err` is not NULL, says why there. Blocks 20 s at most. */
-SLUICE_API int sluice_emit(const char *type, const char *json_data, struct sluice_error *err);
+SLUICE_API int sluice_emit(const char* type, const char* json_data, struct sluice_error* err);
 
 /* A handle, for many events over one connection. `socket_path` NULL: as above. `timeout_ms` bounds
  * the opening and each call, 0: 20 s. `*out` is set to NULL on failure. */
-SLUICE_API int sluice_open(const char *socket_path, int timeout_ms, struct sluice_handle **out,
-                           struct sluice_error *err);
+SLUICE_API int sluice_open(const char* socket_path, int timeout_ms, struct sluice_handle** out,
+                           struct sluice_error* err);
 /* As sluice_emit. Connects again by itself if sluiced was restarted in between. `receipt` may be
  * NULL; it is filled in for SLUICE_OK and SLUICE_E_KEPT. */
-SLUICE_API int sluice_send(struct sluice_handle *handle, const char *type, const char *json_data,
-                           struct sluice_receipt *receipt, struct sluice_error *err);
+SLUICE_API int sluice_send(struct sluice_handle* handle, const char* type, const char* json_data,
+                           struct sluice_receipt* receipt, struct sluice_error* err);
 /* NULL is allowed. */
-SLUICE_API void sluice_close(struct sluice_handle *handle);
+SLUICE_API void sluice_close(struct sluice_handle* handle);
 
 /* A sentence for the code; static, never NULL, for unknown codes too. */
-SLUICE_API const char *sluice_strerror(int code);
+SLUICE_API const char* sluice_strerror(int code);
 /* The library's version, such as "0.1.0"; static. */
-SLUICE_API const char *sluice_version(void);
+SLUICE_API const char* sluice_version(void);
 
 #ifdef __cplusplus
 }

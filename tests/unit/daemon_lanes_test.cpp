@@ -17,8 +17,8 @@ journal::Queued row(int64_t seq, const std::string& lane, int64_t next_us = 0) {
 
 std::vector<int64_t> take(Lanes& lanes, size_t count, int64_t now_us = 0, size_t max_bytes = 0) {
   std::vector<int64_t> out;
-  for (auto* item : lanes.take(count, max_bytes, now_us,
-                               [](const StoredEvent& e) { return e.body.size(); }))
+  for (auto* item :
+       lanes.take(count, max_bytes, now_us, [](const StoredEvent& e) { return e.body.size(); }))
     out.push_back(item->event.seq);
   return out;
 }

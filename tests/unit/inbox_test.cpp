@@ -52,7 +52,8 @@ class Inbox : public ::testing::Test {
 };
 
 TEST_F(Inbox, WhatIsWrittenIsRead) {
-  ASSERT_TRUE(write("start", {"SLURM_JOB_ID=7", "EMPTY=", "EQ=a=b", "NL=a\nb", "noequals", nullptr}));
+  ASSERT_TRUE(
+      write("start", {"SLURM_JOB_ID=7", "EMPTY=", "EQ=a=b", "NL=a\nb", "noequals", nullptr}));
   auto records = reader_.scan(10);
   ASSERT_EQ(records.size(), 1U);
   const RawRecord& r = records[0];
@@ -233,7 +234,8 @@ TEST_F(Inbox, ManyThreadsWriteManyRecords) {
 }
 
 TEST(Writer, RefusesFoldersItCannotUse) {
-  for (const std::string& bad : {std::string(), std::string("relative"), "/" + std::string(300, 'x')}) {
+  for (const std::string& bad :
+       {std::string(), std::string("relative"), "/" + std::string(300, 'x')}) {
     Writer w;
     EXPECT_FALSE(w.configure(bad.c_str(), nullptr)) << bad;
     EXPECT_FALSE(w.write("start", Record{}));
@@ -269,9 +271,10 @@ TEST(RawRecords, NumbersAndAbsentText) {
 TEST(RecordNames, AreTheWritersOnly) {
   EXPECT_TRUE(is_record_name(kName));
   EXPECT_TRUE(is_record_name("00000000000000aa-0badcafe-ffffffff-ffffffff"));
-  for (const char* bad : {"", "gap", "00000000000000aa-0badcafe-1", "0aa-0badcafe-1-0",
-                          "00000000000000aa-0badcafe-1-0-0", "00000000000000aa-0badcafe--0",
-                          "../00000000000000aa-0badcafe-1-0", "00000000000000aa-0badcafe-1-123456789"})
+  for (const char* bad :
+       {"", "gap", "00000000000000aa-0badcafe-1", "0aa-0badcafe-1-0",
+        "00000000000000aa-0badcafe-1-0-0", "00000000000000aa-0badcafe--0",
+        "../00000000000000aa-0badcafe-1-0", "00000000000000aa-0badcafe-1-123456789"})
     EXPECT_FALSE(is_record_name(bad)) << bad;
 }
 

@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
+#include <atomic>
 
 #include <fstream>
 
@@ -97,7 +98,7 @@ TEST(Webhook, AnswersBecomeVerdicts) {
       {{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", true, false}, Verdict::sink_down, -1},
       {{"", false, true}, Verdict::sink_down, -1},
   };
-  size_t next = 0;
+  std::atomic<size_t> next = 0;
   LoopbackServer server([&](const Seen&) { return cases.at(next).reply; });
   SinkDriver d(config(server.url(), R"(,"timeout_s":1)"));
   for (; next < cases.size(); ++next) {
@@ -118,7 +119,7 @@ TEST(Webhook, NobodyListens) {
 }
 
 TEST(Webhook, Check) {
-  int status = 405;
+  std::atomic<int> status = 405;
   LoopbackServer server([&](const Seen&) { return reply(status); });
   SinkDriver d(config(server.url()));
   EXPECT_EQ(d.check(), "");

@@ -18,10 +18,10 @@ TEST(Utf8, EachBadByteIsReplaced) {
   const std::string r = "\xEF\xBF\xBD";
   EXPECT_EQ(text::to_utf8("\xff"), r);
   EXPECT_EQ(text::to_utf8("a\xC3("), "a" + r + "(");
-  EXPECT_EQ(text::to_utf8("\xE2\x82"), r + r);               // cut short
-  EXPECT_EQ(text::to_utf8("\xC0\xAF"), r + r);               // overlong
+  EXPECT_EQ(text::to_utf8("\xE2\x82"), r + r);  // cut short
+  EXPECT_EQ(text::to_utf8("\xC0\xAF"), r + r);  // overlong
   EXPECT_EQ(text::to_utf8("\xE0\x80\xAF"), r + r + r);
-  EXPECT_EQ(text::to_utf8("\xED\xA0\x80"), r + r + r);       // surrogate
+  EXPECT_EQ(text::to_utf8("\xED\xA0\x80"), r + r + r);          // surrogate
   EXPECT_EQ(text::to_utf8("\xF4\x90\x80\x80"), r + r + r + r);  // beyond U+10FFFF
   EXPECT_TRUE(text::is_utf8(text::to_utf8("\x80\xff\xfe")));
 }
@@ -34,9 +34,13 @@ TEST(Printable, ShowsControlsAndCutsBetweenCharacters) {
 }
 
 TEST(Base64, Rfc4648Vectors) {
-  const std::pair<const char*, const char*> vectors[] = {
-      {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
   for (auto [plain, coded] : vectors) {
     EXPECT_EQ(text::base64(plain), coded);
     std::string back;
@@ -86,9 +90,9 @@ TEST(Rfc3339, ThereAndBack) {
 
 TEST(Rfc3339, OffsetsAndFractions) {
   int64_t noon = 1'772'366'400'000'000;
-  for (const char* same : {"2026-03-01T12:00:00Z", "2026-03-01t12:00:00z", "2026-03-01 12:00:00Z",
-                           "2026-03-01T13:30:00+01:30", "2026-03-01T07:00:00-05:00",
-                           "2026-03-01T12:00:00.0000009Z"})
+  for (const char* same :
+       {"2026-03-01T12:00:00Z", "2026-03-01t12:00:00z", "2026-03-01 12:00:00Z",
+        "2026-03-01T13:30:00+01:30", "2026-03-01T07:00:00-05:00", "2026-03-01T12:00:00.0000009Z"})
     EXPECT_EQ(clock::parse_rfc3339(same), noon) << same;
   EXPECT_EQ(clock::parse_rfc3339("2026-03-01T12:00:00.5Z"), noon + 500'000);
   for (const char* bad : {"", "now", "2026-03-01", "2026-03-01T12:00:00", "2026-03-01T12:00:00Zx",
