@@ -230,8 +230,13 @@ bool controller_answers(size_t index) {
 }
 
 uint32_t job_of_pid(int64_t pid) {
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+  slurm_step_id_t id = SLURM_STEP_ID_INITIALIZER;
+  return slurm_pid2jobid(static_cast<pid_t>(pid), &id) == SLURM_SUCCESS ? id.job_id : 0;
+#else
   uint32_t job_id = 0;
   return slurm_pid2jobid(static_cast<pid_t>(pid), &job_id) == SLURM_SUCCESS ? job_id : 0;
+#endif
 }
 
 std::string header_version() {

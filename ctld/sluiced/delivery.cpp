@@ -75,7 +75,7 @@ void Delivery::send_more() {
   if (gone_ || (now < down_until_ms_ && !one_suspect())) return;
   // One call at a time until the sink has taken something again.
   size_t most_calls = up_ ? limits_.in_flight : 1;
-  while (calls_ < most_calls) {
+  while (!gone_ && calls_ < most_calls) {
     auto items = lanes_.take(limits_.batch, limits_.batch_bytes, clock::wall_us(),
                              [this](const StoredEvent& e) { return sink_->wire_size(e); });
     if (items.empty()) return;

@@ -117,9 +117,9 @@ void Import::end(const RawRecord& r, const Answer& answer) {
   else if (late)
     events_.late_selection(found.run);
   ended(found.run, found.info_is_this ? &*answer.info : nullptr, &r);
-  bool again = answer.status == Answer::Status::found &&
-               (slurm::requeued(*answer.info) || slurm::pending(*answer.info) ||
-                answer.info->restart_count > found.run.restart);
+  // Not merely waiting: that may be another job by now, under this id.
+  bool again =
+      answer.status == Answer::Status::found && answer.info->restart_count > found.run.restart;
   if (again) requeued(found.run, r.wall_us);
 }
 

@@ -79,6 +79,7 @@ def enter_root(root, stage, shared):
                        ("proc", 0o755), ("dev", 0o755), ("sys", 0o755)):
         (stage / name).mkdir()
         (stage / name).chmod(mode)
+    tmpfs(stage / "tmp", "mode=1777,size=2g")  # a compiler's temporary files are large
     # /var's own files are the root's, but programs write to its temporary folder.
     tmpfs(stage / "var/tmp", "mode=1777,size=1g")
     mount("proc", stage / "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)

@@ -5,7 +5,8 @@ import re
 import unittest
 from pathlib import Path
 
-from crash.load import all_over, cancel_stuck, fault, submit_some, wait_killed
+from crash.load import (all_over, cancel_stuck, fault, nodes_back, submit_some,
+                        wait_killed)
 from harness import (Contract, SluiceCluster, accounted, assert_contract, eventually, events_of,
                      settle)
 
@@ -64,14 +65,14 @@ class InSlurmctld(unittest.TestCase):
             for nth in (1, 4):
                 c.kill9("slurmctld")
                 c.start_slurmctld(env=fault(point, nth))
-                c.wait_nodes()
+                nodes_back(c)
                 try:
                     submit_some(c, f"{point}-{nth}")
                 except RuntimeError:
                     pass  # slurmctld died under sbatch's hands
                 wait_killed(self, c, "slurmctld")
                 c.start_slurmctld()
-                c.wait_nodes()
+                nodes_back(c)
                 try:
                     all_over(c, seconds=10)
                 except TimeoutError:

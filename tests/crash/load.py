@@ -19,6 +19,16 @@ def cancel_stuck(c):
         c.run(["scancel", f"--user={user}"], check=False)
 
 
+def nodes_back(c):
+    """After a kill Slurm may drain a node ("Duplicate jobid", say): of no interest here."""
+    def back():
+        for node in c.config.node_names():
+            c.run(["scontrol", "update", f"NodeName={node}", "State=resume"], check=False)
+        c.wait_nodes(deadline=2)
+        return True
+    c.wait_until(back, 40, "usable nodes")
+
+
 def all_over(c, seconds=60):
     def empty():
         left = c.run(["squeue", "-h", "-o", "%i %T %r"]).stdout.strip()

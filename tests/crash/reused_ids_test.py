@@ -2,7 +2,7 @@
 
 import unittest
 
-from crash.load import all_over
+from crash.load import all_over, nodes_back
 from harness import SluiceCluster, accounted, assert_contract, events_of, known_jobs, settle
 from harness.contract import LOST, START
 
@@ -30,7 +30,7 @@ class ReusedIds(unittest.TestCase):
             c.wait_until(lambda: self.starts_in_the_inbox_or_out(job), 10, "the start hook")
             c.kill9("slurmctld")
             c.start_slurmctld()
-            c.wait_nodes()
+            nodes_back(c)
             c.run(["scancel", "--name=saved"])
             if job in [j.id for j in known_jobs(c)]:
                 c.run(["scancel", str(job)])

@@ -188,7 +188,10 @@ class Contract:
         for event in self.first.values():
             if event["type"] not in (START, END, LOST, CANCELLED):
                 continue
-            named = (event["data"]["job"].get("name") or "").startswith(prefix)
+            name = event["data"]["job"].get("name")
+            if name is None:
+                continue  # slurmctld died before it could be asked: whose it was nobody can say
+            named = name.startswith(prefix)
             if named != (event["id"] in there):
                 self.complain(f"{sink}: {event['type']} of job {job_of(event)} "
                               f"({event['data']['job'].get('name')}) is "
