@@ -21,7 +21,8 @@ constexpr const char* kSinkRefused = "sluice.sink.refused";
 constexpr const char* kGap = "sluice.gap";
 
 // 32 hex digits: the first half of SHA-256 over the parts, each followed by a NUL. For an event of
-// a run the parts are cluster, job id, start time, type, and step or node where the type has them.
+// a run the parts are cluster, job id, start time with restart count, type, and step or node where
+// the type has them.
 std::string id_of(std::initializer_list<std::string_view> parts);
 
 // user.NAME with NAME of [a-z0-9_.-], at most 64 characters in all.

@@ -79,7 +79,7 @@ class Journal {
   Db& db() { return db_; }  // for Transaction
 
   // Runs.
-  std::optional<Run> run_at(uint32_t job_id, int64_t start);
+  std::optional<Run> run_at(uint32_t job_id, int64_t start, int64_t restart);
   std::vector<Run> runs_of(uint32_t job_id);  // newest first
   // The other components of the same start of a heterogeneous job.
   std::vector<Run> het_siblings(const Run& run);

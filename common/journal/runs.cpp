@@ -41,9 +41,10 @@ void bind(Query& q, const Run& r) {
 
 }  // namespace
 
-std::optional<Run> Journal::run_at(uint32_t job_id, int64_t start) {
-  auto q = db_.query("SELECT " RUN_COLUMNS " FROM runs WHERE job_id = ? AND start = ?");
-  if (!q.bind(int64_t{job_id}).bind(start).row()) return std::nullopt;
+std::optional<Run> Journal::run_at(uint32_t job_id, int64_t start, int64_t restart) {
+  auto q =
+      db_.query("SELECT " RUN_COLUMNS " FROM runs WHERE job_id = ? AND start = ? AND restart = ?");
+  if (!q.bind(int64_t{job_id}).bind(start).bind(restart).row()) return std::nullopt;
   return read(q);
 }
 

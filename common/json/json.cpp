@@ -82,7 +82,7 @@ Result<Json> Json::parse(std::string_view text, bool comments, int depth) {
     return fail(position(text, at) +
                 "NaN, Infinity and integers of more than 18 digits are not allowed");
   json_tokener* tok = json_tokener_new_ex(depth);
-  int flags = JSON_TOKENER_VALIDATE_UTF8;
+  int flags = 0;  // UTF-8 is checked above: json-c 0.18 refuses four-byte sequences
   // json-c accepts comments only when it is not strict; strict also means: nothing after the value.
   if (!comments) flags |= JSON_TOKENER_STRICT;
   json_tokener_set_flags(tok, flags);

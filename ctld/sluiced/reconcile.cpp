@@ -23,9 +23,10 @@ bool cancelled_while_pending(const JobInfo& job) {
 
 bool same_run(const Run& run, const JobInfo& job, journal::Journal& journal) {
   if (!started(job)) return false;
+  if (run.restart != job.restart_count) return false;
   if (run.start == job.start_time || may_have_started(run, job.start_time, job.restart_count))
     return true;
-  return start_moved(run, job) && !journal.run_at(job.job_id, job.start_time);
+  return start_moved(run, job) && !journal.run_at(job.job_id, job.start_time, job.restart_count);
 }
 
 // A run that is open in the journal and which the sweep does not show as running.

@@ -87,8 +87,8 @@ int64_t start_in_answer(const RawRecord& r, const Answer& answer) {
   // slurmctld notes the start before it calls the hook, by the same clock: a later one is another.
   if (slurm::pending(info) || info.start_time <= 0 || info.start_time > seen) return 0;
   if (restart >= 0 && info.restart_count != restart) return 0;
-  // A run that began in the very second of an end hook and has not ended is the next one.
-  if (r.kind == "end" && !slurm::ended(info) && info.start_time >= seen) return 0;
+  // What runs after an end hook is the next run.
+  if (r.kind == "end" && !slurm::ended(info)) return 0;
   return info.start_time;
 }
 
@@ -119,6 +119,65 @@ const Run* moved_start(const std::vector<Run>& runs, const JobInfo& info) {
   return it == runs.end() ? nullptr : &*it;
 }
 
+// A restart count that is not known agrees with any.
+bool same_restart(const Run& run, int64_t restart) {
+  return restart < 0 || run.restart == restart;
+}
+
+Found run_of_start(Journal& journal, const RawRecord& r, const Answer& answer) {
+  int64_t seen = r.wall_us / 1'000'000;
+  int64_t restart = restart_of(r);
+  int64_t in_answer = start_in_answer(r, answer);
+  int64_t start = r.number("SLURM_JOB_START_TIME", 0);  // newer Slurm says it in the hook
+  if (start <= 0) start = in_answer;
+  bool is_this = in_answer > 0 && in_answer == start;
+  const JobInfo* info = is_this ? &*answer.info : nullptr;
+  if (restart < 0 && info != nullptr) restart = info->restart_count;
+  auto runs = journal.runs_of(r.job_id());
+  // A job that is put back and started again in one second has one start time and two runs.
+  for (const Run& run : runs)
+    if (run.start == (start > 0 ? start : seen) && same_restart(run, restart))
+      return {run, false, is_this};
+  if (start > 0)
+    if (const Run* near = provisional_near(runs, start, restart)) return {*near, false, is_this};
+  Run run = make(r, info, start > 0 ? start : seen, start <= 0);
+  journal.add_run(&run);
+  return {run, true, is_this};
+}
+
+// Could this run be the one that ended? `start` is what is known of its start time, or 0.
+bool may_have_ended(const Run& run, const RawRecord& r, int64_t start, const JobInfo* info) {
+  int64_t restart = restart_of(r);
+  // The count is already the next one if the job was put back.
+  if (!same_restart(run, restart) && run.restart != restart - 1) return false;
+  if (run.start <= 0) return false;
+  if (start <= 0) return run.start <= r.wall_us / 1'000'000 + 1 && same_job(run, r);
+  return run.start == start || may_have_started(run, start, run.restart) ||
+         (info != nullptr && start_moved(run, *info));
+}
+
+Found run_of_end(Journal& journal, const RawRecord& r, const Answer& answer) {
+  int64_t in_answer = start_in_answer(r, answer);
+  int64_t start = r.number("SLURM_JOB_START_TIME", 0);
+  if (start <= 0) start = in_answer;
+  const JobInfo* info = in_answer > 0 && in_answer == start ? &*answer.info : nullptr;
+  // Newest first; one that is open before one whose end was seen already.
+  const Run* found = nullptr;
+  auto runs = journal.runs_of(r.job_id());
+  for (const Run& run : runs) {
+    if (!may_have_ended(run, r, start, info)) continue;
+    if (found == nullptr) found = &run;
+    if (run.state != RunState::open) continue;
+    found = &run;
+    break;
+  }
+  if (found != nullptr)
+    return {*found, false, info != nullptr && info->restart_count == found->restart};
+  Run run = make(r, info, start > 0 ? start : r.wall_us / 1'000'000, start <= 0);
+  journal.add_run(&run);
+  return {run, true, info != nullptr};
+}
+
 }  // namespace
 
 bool start_moved(const Run& run, const JobInfo& info) {
@@ -133,35 +192,7 @@ bool may_have_started(const Run& run, int64_t start, int64_t restart) {
 }
 
 Found run_of_hook(Journal& journal, const RawRecord& r, const Answer& answer) {
-  int64_t seen = r.wall_us / 1'000'000;
-  int64_t restart = restart_of(r);
-  bool end = r.kind == "end";
-  int64_t in_answer = start_in_answer(r, answer);
-  int64_t start = r.number("SLURM_JOB_START_TIME", 0);  // newer Slurm says it in the hook
-  if (start <= 0) start = in_answer;
-  bool is_this = in_answer > 0 && in_answer == start;
-  const JobInfo* info = is_this ? &*answer.info : nullptr;
-  auto runs = journal.runs_of(r.job_id());
-  if (start > 0) {
-    for (const Run& run : runs)
-      if (run.start == start) return {run, false, is_this};
-    int64_t count = restart < 0 && info != nullptr ? info->restart_count : restart;
-    if (const Run* near = provisional_near(runs, start, count)) return {*near, false, is_this};
-    if (end && info != nullptr)
-      if (const Run* moved = moved_start(runs, *info)) return {*moved, false, is_this};
-  } else if (end) {
-    // The restart count is already the next one if the job was requeued.
-    for (const Run& run : runs)
-      if (run.start > 0 && run.start <= seen + 1 && same_job(run, r) &&
-          (restart < 0 || run.restart == restart || run.restart == restart - 1))
-        return {run, false, false};
-  } else {
-    for (const Run& run : runs)
-      if (run.start == seen && (restart < 0 || run.restart == restart)) return {run, false, false};
-  }
-  Run run = make(r, info, start > 0 ? start : seen, start <= 0);
-  journal.add_run(&run);
-  return {run, true, is_this};
+  return r.kind == "end" ? run_of_end(journal, r, answer) : run_of_start(journal, r, answer);
 }
 
 std::optional<Found> run_of_node(Journal& journal, const RawRecord& r, const Answer& answer) {
@@ -195,7 +226,8 @@ std::optional<Found> run_of_node(Journal& journal, const RawRecord& r, const Ans
 Found run_of_info(Journal& journal, const JobInfo& info) {
   auto runs = journal.runs_of(info.job_id);
   for (const Run& run : runs)
-    if (run.start == info.start_time) return {run, false, true};
+    if (run.start == info.start_time && run.restart == info.restart_count)
+      return {run, false, true};
   if (const Run* near = provisional_near(runs, info.start_time, info.restart_count))
     return {*near, false, true};
   if (const Run* moved = moved_start(runs, info)) return {*moved, false, true};

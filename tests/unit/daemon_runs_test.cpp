@@ -86,6 +86,16 @@ TEST_F(Runs, RequeueMakesAnotherRun) {
   EXPECT_EQ(last.run.row, second.run.row);
 }
 
+TEST_F(Runs, PutBackAndStartedAgainInTheSameSecond) {
+  Found first = of(hook("start", 100), says(kRunning, 100));
+  Found end = of(hook("end", 100, 1), says(kPending, 0, 1));
+  EXPECT_EQ(end.run.row, first.run.row);
+  Found second = of(hook("start", 100, 1), says(kRunning, 100, 1));
+  EXPECT_TRUE(second.fresh);
+  EXPECT_NE(second.run.row, first.run.row);
+  EXPECT_EQ(of(hook("start", 100), says(kRunning, 100, 1)).run.row, first.run.row);
+}
+
 TEST_F(Runs, EndOfARequeuedRunAskedWhenTheNextOneRuns) {
   Found first = of(hook("start", 100), says(kRunning, 100));
   Found end = of(hook("end", 150, 1), says(kRunning, 152, 1));

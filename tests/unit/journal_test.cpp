@@ -184,12 +184,12 @@ TEST_F(Journals, RunsSurviveAndKeepTheirState) {
   EXPECT_GT(run.row, 0);
   run.state = RunState::lost;
   journal_->save_run(run);
-  auto found = journal_->run_at(7, 100);
+  auto found = journal_->run_at(7, 100, 2);
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->state, RunState::lost);
   EXPECT_EQ(found->restart, 2);
   EXPECT_EQ(found->selection, "s:end");
-  EXPECT_FALSE(journal_->run_at(7, 101).has_value());
+  EXPECT_FALSE(journal_->run_at(7, 101, 2).has_value());
   EXPECT_TRUE(journal_->open_runs(0, 10).empty());
 }
 
