@@ -39,8 +39,9 @@ std::string step_suffix(const std::string& part) {
 std::string Events::id(const Draft& d, const journal::Run* run) const {
   if (!d.raw_id.empty()) return event::id_of({cluster_, d.type, d.raw_id});
   if (run == nullptr) return event::id_of({cluster_, d.type, d.part});
-  std::string key =
-      run->start > 0 ? std::to_string(run->start) : "submitted " + std::to_string(run->submit);
+  // The restart count as well: a job put back and started again in one second has one start time.
+  std::string key = run->start > 0 ? std::to_string(run->start) + "." + std::to_string(run->restart)
+                                   : "submitted " + std::to_string(run->submit);
   return event::id_of({cluster_, std::to_string(run->job_id), key, d.type, d.part});
 }
 
