@@ -9,8 +9,17 @@ namespace {
 TEST(JsonParse, OneValueAndNothingAfterIt) {
   for (const char* good : {"1", "\"a\"", "null", "true", "[]", "{}", " {\"a\": [1, 2.5]} \n"})
     EXPECT_TRUE(Json::parse(good).has_value()) << good;
-  for (const char* bad : {"", " ", "{", "[1", "{} {}", "1 2", "{\"a\":}", "[1,]", "nul", "\"a",
-                          "/* c */ 1", "// c\n1", "\"\xff\"", "{\"a\" 1}"})
+  for (const char* bad : {"",          " ",
+                          "{",         "[1",
+                          "{} {}",     "1 2",
+                          "{\"a\":}",  "[1,]",
+                          "nul",       "\"a",
+                          "/* c */ 1", "// c\n1",
+                          "\"\xff\"",  "{\"a\" 1}",
+                          "{'a': 1}",  "NaN",
+                          "-Infinity", "True",
+                          "[1 , ]",    "{\"a\":1,}",
+                          "\"a\nb\"",  "12345678901234567890"})
     EXPECT_FALSE(Json::parse(bad).has_value()) << bad;
 }
 
