@@ -9,9 +9,16 @@
 
 namespace sluice::fault {
 
+namespace {
+
+// Read when the program or plugin is loaded: a guarded static would need the C++ runtime, an
+// unguarded one would race.
+const char* const wanted = getenv("SLUICE_FAULT");
+std::atomic<long> passed{0};
+
+}  // namespace
+
 void point(const char* name) {
-  static const char* const wanted = getenv("SLUICE_FAULT");
-  static std::atomic<long> passed{0};
   if (wanted == nullptr) return;
   size_t n = strlen(name);
   if (strncmp(wanted, name, n) != 0 || (wanted[n] != '\0' && wanted[n] != ':')) return;
