@@ -35,11 +35,11 @@ class PreparedKey {
     return *this;
   }
 
-  std::string sign(std::string_view bytes) {
+  std::string sign(std::initializer_list<std::string_view> parts) {
     std::string out(SHA256_DIGEST_LENGTH, '\0');
     auto* digest = reinterpret_cast<unsigned char*>(out.data());
     EVP_MD_CTX_copy_ex(work_.get(), inner_.get());
-    EVP_DigestUpdate(work_.get(), bytes.data(), bytes.size());
+    for (auto part : parts) EVP_DigestUpdate(work_.get(), part.data(), part.size());
     EVP_DigestFinal_ex(work_.get(), digest, nullptr);
     EVP_MD_CTX_copy_ex(work_.get(), outer_.get());
     EVP_DigestUpdate(work_.get(), digest, out.size());
@@ -66,14 +66,14 @@ std::string sha256(std::string_view bytes) {
   return out;
 }
 
-std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+std::string hmac_sha256(std::string_view key, std::initializer_list<std::string_view> parts) {
   // OpenSSL's HMAC() looks its algorithm up and hashes the key at every call, which costs more than
   // the events signed with it. A courier signs with few keys: their prepared states are kept.
   static thread_local std::array<PreparedKey, 4> prepared;
   static thread_local size_t next = 0;
   for (auto& p : prepared)
-    if (p.is(key)) return p.sign(bytes);
-  return prepared[next++ % prepared.size()].prepare(key).sign(bytes);
+    if (p.is(key)) return p.sign(parts);
+  return prepared[next++ % prepared.size()].prepare(key).sign(parts);
 }
 
 }  // namespace sluice::aws

@@ -14,12 +14,6 @@ constexpr int kAttempts = 2;
 constexpr int64_t kTokenTtlS = 21'600;
 constexpr size_t kMostBytes = 64U << 10;
 
-std::string lower(std::string s) {
-  for (char& c : s)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return s;
-}
-
 http::Request request(const char* method, std::string url) {
   http::Request r;
   r.method = method;
@@ -33,13 +27,13 @@ http::Request request(const char* method, std::string url) {
 }  // namespace
 
 bool Imds::disabled() const {
-  return lower(s_.env("AWS_EC2_METADATA_DISABLED")) == "true";
+  return text::lower(s_.env("AWS_EC2_METADATA_DISABLED")) == "true";
 }
 
 std::string Imds::url(const std::string& path) const {
   std::string base = s_.env("AWS_EC2_METADATA_SERVICE_ENDPOINT");
   if (base.empty())
-    base = lower(s_.env("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")) == "ipv6"
+    base = text::lower(s_.env("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")) == "ipv6"
                ? "http://[fd00:ec2::254]"
                : "http://169.254.169.254";
   while (base.ends_with('/')) base.pop_back();

@@ -66,10 +66,8 @@ void parse_profiles(std::string_view text, bool config_file, Profiles* out) {
     size_t eq = line.find('=');
     // Indented lines belong to a key of their own kind (s3 =), none of which is read here.
     if (current == nullptr || eq == line.npos || nested) continue;
-    std::string key(text::trim(line.substr(0, eq)));
-    std::ranges::transform(key, key.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-    (*current)[key] = without_comment(text::trim(line.substr(eq + 1)));
+    (*current)[text::lower(text::trim(line.substr(0, eq)))] =
+        without_comment(text::trim(line.substr(eq + 1)));
   }
 }
 

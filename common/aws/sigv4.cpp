@@ -78,13 +78,6 @@ std::string canonical_query(std::string_view query) {
   return out;
 }
 
-std::string lower(std::string_view s) {
-  std::string out(s);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return out;
-}
-
 // Blanks at the ends go, runs of them within become one.
 std::string squeezed(std::string_view value) {
   std::string out;
@@ -128,7 +121,7 @@ CanonicalRequest canonical_request(std::string_view method, std::string_view pat
                                    std::string_view body_sha256, PathStyle style) {
   Headers sorted;
   for (const auto& [name, value] : headers) {
-    std::string key = lower(name);
+    std::string key = text::lower(name);
     if (std::ranges::find(kUnsigned, key) == kUnsigned.end())
       sorted.emplace_back(std::move(key), squeezed(value));
   }

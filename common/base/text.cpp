@@ -1,10 +1,15 @@
 #include "common/base/text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
 namespace sluice::text {
 namespace {
+
+char lower_letter(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 // Length of the well-formed UTF-8 sequence at the start of s, 0 if there is none (RFC 3629 §4).
 size_t sequence_length(std::string_view s) {
@@ -130,6 +135,16 @@ bool from_base64(std::string_view t, std::string* out) {
     }
   }
   return true;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), &lower_letter);
+  return out;
+}
+
+bool same_letters(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, &lower_letter, &lower_letter);
 }
 
 std::vector<std::string> split(std::string_view s, char sep) {

@@ -21,6 +21,10 @@ std::string base64(std::string_view bytes);
 // False if the text is not base64 (RFC 4648, with padding).
 bool from_base64(std::string_view text, std::string* out);
 
+// ASCII letters alone, as in the names of HTTP headers.
+std::string lower(std::string_view text);
+bool same_letters(std::string_view a, std::string_view b);  // but for their case
+
 std::vector<std::string> split(std::string_view text, char sep);
 std::string_view trim(std::string_view text);
 

@@ -36,8 +36,7 @@ Result<Url> parse_url(const std::string& text) {
     return fail("the URL's scheme is neither http nor https");
   out.host = part(u.get(), CURLUPART_HOST);
   if (out.host.empty()) return fail("the URL names no host");
-  std::ranges::transform(out.host, out.host.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  out.host = text::lower(out.host);
   std::string port = part(u.get(), CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
   out.authority = port.empty() ? out.host : out.host + ":" + port;
   out.path = part(u.get(), CURLUPART_PATH);

@@ -76,5 +76,7 @@ class Json {
 // A JSON string literal, quotes included, for writers that build text by hand.
 std::string json_quote(std::string_view utf8);
 void json_quote_to(std::string* out, std::string_view utf8);
+// Without the quotes around it.
+void json_escape_to(std::string* out, std::string_view utf8);
 
 }  // namespace sluice

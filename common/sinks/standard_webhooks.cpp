@@ -20,15 +20,11 @@ bool parse_webhook_secret(std::string_view text, std::string* key) {
 
 std::string webhook_signature(const std::vector<std::string>& keys, std::string_view id,
                               int64_t timestamp_s, std::string_view body) {
-  std::string content(id);
-  content += '.';
-  content += std::to_string(timestamp_s);
-  content += '.';
-  content += body;
+  std::string time = std::to_string(timestamp_s);
   std::string out;
   for (const auto& key : keys) {
     if (!out.empty()) out += ' ';
-    out += "v1," + text::base64(aws::hmac_sha256(key, content));
+    out += "v1," + text::base64(aws::hmac_sha256(key, {id, ".", time, ".", body}));
   }
   return out;
 }

@@ -21,12 +21,6 @@ constexpr std::array<std::string_view, 7> kOwnHeaders{
     "content-length",    "content-type",     "host", "transfer-encoding", "webhook-id",
     "webhook-timestamp", "webhook-signature"};
 
-std::string lower(std::string s) {
-  std::ranges::transform(s, s.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return s;
-}
-
 void add_secret(config::Fields& fields, const std::string& key, std::string_view text,
                 std::vector<std::string>* keys) {
   std::string raw;
@@ -69,8 +63,8 @@ void add_secret_file(config::Fields& fields, const std::string& path,
 
 void read_headers(config::Fields& fields, WebhookConfig* out) {
   for (const auto& [name, value] : fields.object("headers").members()) {
-    bool own = std::ranges::find(kOwnHeaders, lower(name)) != kOwnHeaders.end() ||
-               lower(name).starts_with("ce-");
+    bool own = std::ranges::find(kOwnHeaders, text::lower(name)) != kOwnHeaders.end() ||
+               text::lower(name).starts_with("ce-");
     bool text = value.is_string() && value.str().find_first_of({"\r\n\0", 3}) == std::string::npos;
     // The value is not repeated: it may be a token.
     if (own)
