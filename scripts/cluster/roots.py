@@ -21,8 +21,8 @@ BUILD_SECONDS = 900
 SLURM_PACKAGES = (
     "slurmctld slurmd slurm-client munge libslurm-dev libmunge-dev "
     "g++ cmake ninja-build ccache pkg-config python3 "
-    "libcurl4-openssl-dev libjson-c-dev libssl-dev libsqlite3-dev libpugixml-dev "
-    "libfmt-dev libspdlog-dev libcli11-dev libmicrohttpd-dev libgtest-dev libgmock-dev "
+    "libcurl4-openssl-dev libjson-c-dev libssl-dev libsqlite3-dev libjemalloc-dev "
+    "libpugixml-dev libfmt-dev libspdlog-dev libcli11-dev libmicrohttpd-dev libgtest-dev libgmock-dev "
     "libbenchmark-dev"
 ).split()
 
