@@ -69,6 +69,8 @@ void Caller::send(Call call, const Credentials& credentials, OnAnswer done) {
   r.headers = std::move(call.headers);
   r.body = std::move(call.body);
   r.timeout_ms = config_.timeout_ms;
+  r.group = std::move(call.group);
+  r.at_once = call.at_once;
   r.proxy = s_.proxy;
   r.ca_file = s_.ca_file;
   if (auto ok = signer_->sign(&r, credentials, clock::wall_us()); !ok) {
@@ -87,6 +89,8 @@ void Caller::send(Call call, const Credentials& credentials, OnAnswer done) {
 Answer Caller::judge(const std::string& action, const http::Response& answer,
                      const Credentials& used) {
   Answer a;
+  a.unsent = answer.unsent;
+  if (answer.unsent) return a;
   if (answer.status >= 200 && answer.status < 300) {
     a.ok = true;
     a.body = answer.body;

@@ -27,11 +27,14 @@ struct Call {
   std::string action;  // for messages: PutEvents
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string group = {};  // as http::Request's
+  size_t at_once = 1;
 };
 
 struct Answer {
   bool ok = false;
-  std::string body;  // where ok
+  bool unsent = false;  // as http::Response's: nothing else is said
+  std::string body;     // where ok
   Kind kind = Kind::unavailable;
   std::string why;  // where not ok: "PutEvents to https://…: AccessDeniedException: …"
   int64_t retry_after_ms = -1;

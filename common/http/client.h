@@ -1,6 +1,7 @@
 // The one HTTP client: many requests at once over libcurl's multi interface, connections kept and
-// reused, TLS always verified, redirects never followed. For one thread, which runs poll();
-// wake() alone may be called from others.
+// reused, TLS always verified, redirects never followed. It is for one thread, which runs poll()
+// and gets every callback there; wake() alone may be called from others. The transfers themselves
+// move on a thread of the client's own.
 //
 // Proxies are used only where a request names one: http_proxy and its kin in the environment are
 // ignored, because what a daemon's environment happens to hold must not decide where events go.
@@ -11,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,15 +29,22 @@ struct Request {
   std::string ca_file;                  // empty: the system's
   std::string proxy;                    // http://host:port; empty: none
   bool deny_private = false;            // refuse private, loopback and link-local addresses
+  // Of the requests of one group at most `at_once` are under way, the others wait here in order;
+  // their timeouts begin when their turn comes. As soon as one ends with anything but 2xx, those
+  // that wait come back unsent: whether they still should go is their sender's to say.
+  // Empty: no bound.
+  std::string group;
+  size_t at_once = 1;
 };
 
 struct Response {
   int status = 0;     // 0: no HTTP answer came; `error` says why
   std::string error;  // transport error, one sentence with the URL's host
-  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::string head;   // the answer's header lines, as they came
   std::string body;
+  bool unsent = false;  // it waited for its turn, and never went
 
-  std::string header(const std::string& lower_case_name) const;  // first, or ""
+  std::string header(std::string_view name) const;  // the first of this name, trimmed, or ""
   // Retry-After (RFC 9110 §10.2.3), both forms, in ms from now; -1 if absent or malformed.
   int64_t retry_after_ms() const;
   // The server's clock (Date, RFC 9110 §6.6.1), µs since 1970; -1 if absent or malformed.
@@ -54,7 +63,8 @@ class Client {
   // Starts a request; `done` is called once, from poll(), never from here. It may send() again.
   void send(Request request, Done done);
 
-  // Moves transfers on; waits at most `timeout_ms` for something to happen.
+  // Calls back for what has ended; waits at most `timeout_ms` for the first that does, or for
+  // wake().
   void poll(int64_t timeout_ms);
   void wake();
 

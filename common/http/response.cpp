@@ -20,10 +20,15 @@ int64_t http_date(const std::string& value) {
 
 }  // namespace
 
-std::string Response::header(const std::string& lower_case_name) const {
-  auto at =
-      std::ranges::find(headers, lower_case_name, &std::pair<std::string, std::string>::first);
-  return at == headers.end() ? std::string() : at->second;
+std::string Response::header(std::string_view name) const {
+  for (std::string_view rest = head; !rest.empty();) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    size_t colon = line.find(':');
+    if (colon != line.npos && text::same_letters(text::trim(line.substr(0, colon)), name))
+      return std::string(text::trim(line.substr(colon + 1)));
+  }
+  return {};
 }
 
 int64_t Response::date_us() const {

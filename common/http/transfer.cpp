@@ -30,13 +30,6 @@ bool is_field_value(std::string_view s) {
   return std::ranges::none_of(s, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
-std::string lower(std::string_view s) {
-  std::string out(s);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return out;
-}
-
 }  // namespace
 
 Transfer::Transfer(std::string ca_file) : easy_(curl_easy_init()), ca_file_(std::move(ca_file)) {
@@ -72,40 +65,40 @@ Transfer::~Transfer() {
   curl_slist_free_all(list_);
 }
 
-bool Transfer::prepare(Request request, Done done) {
-  request_ = std::move(request);
-  done_ = std::move(done);
-  response_ = {};
+bool Transfer::prepare(std::unique_ptr<Exchange> exchange) {
+  exchange_ = std::move(exchange);
+  const Request& r = exchange_->request;
   header_bytes_ = 0;
   error_.clear();
   curl_error_[0] = '\0';
 
-  if (request_.url != url_) {
-    if (auto parsed = parse_url(request_.url); !parsed) {
+  if (r.url != url_) {
+    if (auto parsed = parse_url(r.url); !parsed) {
       error_ = parsed.error().what;
       return false;
     }
-    url_ = request_.url;
+    url_ = r.url;
     set(easy_, CURLOPT_URL, url_.c_str());
   }
-  if (request_.proxy != proxy_) {
-    proxy_ = request_.proxy;
+  if (r.proxy != proxy_) {
+    proxy_ = r.proxy;
     set(easy_, CURLOPT_PROXY, proxy_.c_str());
   }
-  if (!proxy_.empty() && request_.deny_private) {
+  if (!proxy_.empty() && r.deny_private) {
     error_ = "a proxy would hide which address is contacted, which this request must check";
     return false;
   }
   if (!set_headers()) return false;
   set_method();
-  set(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout_ms));
-  set(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.connect_timeout_ms));
+  set(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(r.timeout_ms));
+  set(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(r.connect_timeout_ms));
   return true;
 }
 
 void Transfer::set_method() {
-  const std::string& m = request_.method;
-  bool with_body = m != "GET" && m != "HEAD" && !(m == "OPTIONS" && request_.body.empty());
+  const std::string& m = exchange_->request.method;
+  bool with_body =
+      m != "GET" && m != "HEAD" && !(m == "OPTIONS" && exchange_->request.body.empty());
   if (m != method_) {
     method_ = m;
     if (with_body)
@@ -117,25 +110,23 @@ void Transfer::set_method() {
     set(easy_, CURLOPT_CUSTOMREQUEST, custom ? m.c_str() : nullptr);
   }
   if (!with_body) return;
-  set(easy_, CURLOPT_POSTFIELDS, request_.body.c_str());
-  set(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+  set(easy_, CURLOPT_POSTFIELDS, exchange_->request.body.c_str());
+  set(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(exchange_->request.body.size()));
 }
 
 bool Transfer::set_headers() {
-  if (headers_set_ && headers_ == request_.headers) return true;
-  headers_set_ = false;
   curl_slist_free_all(list_);
   list_ = nullptr;
   // No waiting for 100 Continue, and no form content type that nobody asked for.
   list_ = curl_slist_append(list_, "Expect:");
   bool typed = false;
   std::string line;
-  for (const auto& [name, value] : request_.headers) {
+  for (const auto& [name, value] : exchange_->request.headers) {
     if (!is_token(name) || !is_field_value(value)) {
       error_ = "header \"" + text::printable(name, 60) + "\" is not one that HTTP can carry";
       return false;
     }
-    typed = typed || lower(name) == "content-type";
+    typed = typed || text::same_letters(name, "content-type");
     line = name;
     // libcurl takes "Name:" as "leave it out" and "Name;" as "send it empty".
     line += value.empty() ? ";" : ": ";
@@ -144,24 +135,23 @@ bool Transfer::set_headers() {
   }
   if (!typed) list_ = curl_slist_append(list_, "Content-Type:");
   set(easy_, CURLOPT_HTTPHEADER, list_);
-  headers_ = request_.headers;
-  headers_set_ = true;
   return true;
 }
 
-Response Transfer::finish(CURLcode result) {
+std::unique_ptr<Exchange> Transfer::finish(CURLcode result) {
+  Response& response = exchange_->response;
   if (result == CURLE_OK) {
     long status = 0;
     curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-    response_.status = static_cast<int>(status);
+    response.status = static_cast<int>(status);
   }
-  if (response_.status == 0) {
-    response_.headers.clear();
-    response_.body.clear();
-    response_.error = request_.method + " to " + shown_url(request_.url) + ": " + describe(result);
+  if (response.status == 0) {
+    const Request& r = exchange_->request;
+    response.head.clear();
+    response.body.clear();
+    response.error = r.method + " to " + shown_url(r.url) + ": " + describe(result);
   }
-  request_ = {};
-  return std::move(response_);
+  return std::move(exchange_);
 }
 
 std::string Transfer::describe(CURLcode result) const {
@@ -174,11 +164,12 @@ std::string Transfer::describe(CURLcode result) const {
 size_t Transfer::on_body(char* data, size_t size, size_t n, void* self) {
   auto* t = static_cast<Transfer*>(self);
   n *= size;
-  if (t->response_.body.size() + n > t->request_.max_response) {
-    t->error_ = "the answer is larger than " + std::to_string(t->request_.max_response) + " bytes";
+  if (t->exchange_->response.body.size() + n > t->exchange_->request.max_response) {
+    t->error_ = "the answer is larger than " + std::to_string(t->exchange_->request.max_response) +
+                " bytes";
     return 0;
   }
-  t->response_.body.append(data, n);
+  t->exchange_->response.body.append(data, n);
   return n;
 }
 
@@ -192,12 +183,10 @@ size_t Transfer::on_header(char* data, size_t size, size_t n, void* self) {
   }
   std::string_view line(data, n);
   if (line.starts_with("HTTP/")) {
-    t->response_.headers.clear();  // those before were an interim answer's (1xx)
+    t->exchange_->response.head.clear();  // what came before was an interim answer's (1xx)
     return n;
   }
-  if (size_t colon = line.find(':'); colon != std::string_view::npos)
-    t->response_.headers.emplace_back(lower(text::trim(line.substr(0, colon))),
-                                      std::string(text::trim(line.substr(colon + 1))));
+  t->exchange_->response.head += line;
   return n;
 }
 
@@ -205,7 +194,7 @@ size_t Transfer::on_header(char* data, size_t size, size_t n, void* self) {
 // time (DNS rebinding) gains nothing.
 curl_socket_t Transfer::on_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto* t = static_cast<Transfer*>(self);
-  if (t->request_.deny_private && !is_public(&address->addr)) {
+  if (t->exchange_->request.deny_private && !is_public(&address->addr)) {
     t->error_ = "its address is private, loopback or link-local, which is refused here";
     return CURL_SOCKET_BAD;
   }
@@ -215,7 +204,7 @@ curl_socket_t Transfer::on_socket(void* self, curlsocktype, curl_sockaddr* addre
 // A cached connection may have been opened by a request that was allowed more.
 int Transfer::on_connected(void* self, char* ip, char*, int, int) {
   auto* t = static_cast<Transfer*>(self);
-  if (!t->request_.deny_private || is_public(std::string(ip))) return CURL_PREREQFUNC_OK;
+  if (!t->exchange_->request.deny_private || is_public(std::string(ip))) return CURL_PREREQFUNC_OK;
   t->error_ = "its address is private, loopback or link-local, which is refused here";
   return CURL_PREREQFUNC_ABORT;
 }

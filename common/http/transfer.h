@@ -1,10 +1,12 @@
 // One libcurl easy handle and what it needs while a request is under way. Handles are made once and
-// reused: only options that differ from the request before are set again. Internal to http::Client.
+// reused: of the options that seldom change only those that differ are set again. Internal to
+// http::Client.
 #pragma once
 
 #include <curl/curl.h>
 
 #include <array>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +15,13 @@
 
 namespace sluice::http {
 
+// A request on its way and what comes of it.
+struct Exchange {
+  Request request;
+  Done done;
+  Response response;
+};
+
 class Transfer {
  public:
   explicit Transfer(std::string ca_file);
@@ -20,20 +29,16 @@ class Transfer {
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
-  // Takes the request; false if it cannot be sent, with the reason in error(). The body is not
-  // copied: libcurl reads it from here until finish().
-  bool prepare(Request request, Done done);
-  // Fills the response from how the transfer ended.
-  Response finish(CURLcode result);
+  // Takes the request; false if it cannot be sent. The body is not copied: libcurl reads it from
+  // here until finish().
+  bool prepare(std::unique_ptr<Exchange> exchange);
+  // Fills the response from how the transfer ended, and gives the exchange back.
+  std::unique_ptr<Exchange> finish(CURLcode result);
 
   CURL* easy() const { return easy_; }
   const std::string& ca_file() const { return ca_file_; }
-  const std::string& error() const { return error_; }
-  Done take_done() { return std::exchange(done_, nullptr); }
 
  private:
-  using Headers = std::vector<std::pair<std::string, std::string>>;
-
   bool set_headers();
   void set_method();
   std::string describe(CURLcode result) const;
@@ -45,9 +50,7 @@ class Transfer {
 
   CURL* easy_;
   curl_slist* list_ = nullptr;
-  Request request_;
-  Done done_;
-  Response response_;
+  std::unique_ptr<Exchange> exchange_;
   size_t header_bytes_ = 0;
   std::string error_;  // why our own callbacks stopped the transfer, or why it could not start
   std::array<char, CURL_ERROR_SIZE> curl_error_{};
@@ -57,8 +60,6 @@ class Transfer {
   std::string url_;
   std::string method_;
   std::string proxy_;
-  Headers headers_;
-  bool headers_set_ = false;
 };
 
 }  // namespace sluice::http

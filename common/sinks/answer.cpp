@@ -21,6 +21,7 @@ std::string words(const http::Response& response) {
 
 Outcome judge_webhook(const http::Response& r, const std::string& url) {
   if (r.status >= 200 && r.status < 300) return {};
+  if (r.unsent) return {Verdict::unsent, {}, -1};
   if (r.status == 0) return down(r.error);
   std::string reason = "POST to " + http::shown_url(url) + ": " + std::to_string(r.status);
   if (std::string said = words(r); !said.empty()) reason += ": " + said;

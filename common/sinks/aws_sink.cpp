@@ -100,10 +100,15 @@ void Exchange::deliver(const BatchPtr& batch, size_t from, size_t n, std::functi
   }
   auto first = batch->events.begin() + static_cast<std::ptrdiff_t>(from);
   auto part = std::make_shared<const Events>(first, first + static_cast<std::ptrdiff_t>(n));
-  caller_->call(service_->render(*part), [self = shared_from_this(), batch, part, from, n,
-                                          then = std::move(then)](const aws::Answer& answer) {
+  aws::Call call = service_->render(*part);
+  call.group = options_.group;
+  call.at_once = options_.in_flight;
+  caller_->call(std::move(call), [self = shared_from_this(), batch, part, from, n,
+                                  then = std::move(then)](const aws::Answer& answer) {
     std::vector<Outcome> got;
-    if (answer.ok) {
+    if (answer.unsent) {
+      got.assign(n, {Verdict::unsent, {}, -1});
+    } else if (answer.ok) {
       got = self->service_->judge(*part, answer.body);
       if (got.size() != n) got.assign(n, down("the answer is not what this service answers"));
     } else if (answer.kind == aws::Kind::invalid || answer.kind == aws::Kind::too_large) {
@@ -161,6 +166,7 @@ AwsKeys read_aws_keys(config::Fields& fields, const SinkContext& context) {
   keys.caller.profile = fields.str("profile");
   keys.caller.endpoint = read_url(fields, "endpoint", false);
   keys.options.in_flight = static_cast<size_t>(fields.integer("in_flight", 8, 1, 64));
+  keys.options.group = context.name;
   // AWS counted 256 KiB for years and takes 1 MiB since; the small one works with both.
   keys.options.batch_bytes = static_cast<size_t>(fields.integer("max_request_kib", 256, 1, 1024))
                              << 10;

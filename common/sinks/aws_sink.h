@@ -37,6 +37,7 @@ struct AwsSinkOptions {
   size_t batch = 10;
   size_t batch_bytes = 256U << 10;
   size_t in_flight = 8;
+  std::string group;         // of its calls, as http::Request's: the sink's name
   bool check_first = false;  // send nothing before check() has passed once, and look again at times
 };
 

@@ -35,6 +35,7 @@ enum class Verdict {
   retry,      // this event failed and may succeed later
   refused,    // this event will never succeed here: a dead letter
   sink_down,  // the sink as a whole failed (unreachable, 5xx, credentials): every event waits
+  unsent,     // it did not go, because a call before it failed: as if it had not been tried
   sink_gone,  // the sink said never again (410): disabled until configured anew
 };
 

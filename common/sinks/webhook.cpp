@@ -17,8 +17,10 @@ constexpr const char* kStructured = "application/cloudevents+json; charset=UTF-8
 
 class Webhook : public Sink {
  public:
-  Webhook(WebhookConfig config, http::Client* http)
-      : config_(std::make_shared<const WebhookConfig>(std::move(config))), http_(http) {}
+  Webhook(WebhookConfig config, const SinkContext& context)
+      : config_(std::make_shared<const WebhookConfig>(std::move(config))),
+        name_(context.name),
+        http_(context.http) {}
 
   SinkLimits limits() const override { return {1, 0, config_->in_flight}; }
   void send(std::span<const StoredEvent> batch, Delivered done) override;
@@ -29,6 +31,7 @@ class Webhook : public Sink {
   Result<void> render(const StoredEvent& event, http::Request* request) const;
 
   std::shared_ptr<const WebhookConfig> config_;  // callbacks hold it too, and may outlive the sink
+  std::string name_;
   http::Client* http_;
 };
 
@@ -69,6 +72,8 @@ void Webhook::send(std::span<const StoredEvent> batch, Delivered done) {
   }
   const StoredEvent& event = batch.front();
   http::Request r = request("POST");
+  r.group = name_;
+  r.at_once = config_->in_flight;
   if (auto rendered = render(event, &r); !rendered) {
     done({Outcome{Verdict::refused, rendered.error().what, -1}});
     return;
@@ -103,7 +108,7 @@ void Webhook::check(Checked done) {
 }  // namespace
 
 std::unique_ptr<Sink> make_webhook(config::Fields& fields, const SinkContext& context) {
-  return std::make_unique<Webhook>(read_webhook_config(fields), context.http);
+  return std::make_unique<Webhook>(read_webhook_config(fields), context);
 }
 
 }  // namespace sluice::sinks

@@ -73,8 +73,10 @@ void Delivery::pump() {
 void Delivery::send_more() {
   int64_t now = clock::mono_ms();
   if (gone_ || (now < down_until_ms_ && !one_suspect())) return;
-  // One call at a time until the sink has taken something again.
-  size_t most_calls = up_ ? limits_.in_flight : 1;
+  // As many again as may be under way are made ready and wait in the client, so that a connection
+  // never waits for this thread; they come back unsent when one fails. One call at a time until the
+  // sink has taken something again.
+  size_t most_calls = up_ ? limits_.in_flight * 2 : 1;
   while (!gone_ && calls_ < most_calls) {
     auto items = lanes_.take(limits_.batch, limits_.batch_bytes, clock::wall_us(),
                              [this](const StoredEvent& e) { return sink_->wire_size(e); });
@@ -97,8 +99,10 @@ void Delivery::done(const std::vector<StoredEvent>& batch, const std::vector<Out
       std::ranges::any_of(outcomes, [](const Outcome& o) { return o.verdict == Verdict::taken; });
   bool any_down = std::ranges::any_of(
       outcomes, [](const Outcome& o) { return o.verdict == Verdict::sink_down; });
+  bool none_sent =
+      std::ranges::all_of(outcomes, [](const Outcome& o) { return o.verdict == Verdict::unsent; });
   // Any answer about an event, even a refusal, shows that the sink is there.
-  if (any_taken || !any_down) {
+  if (any_taken || (!any_down && !none_sent)) {
     last_success_ms_ = clock::mono_ms();
     if (!up_) log::info("sink " + name() + " takes events again");
     up_ = true;
@@ -134,6 +138,8 @@ void Delivery::one_done(const StoredEvent& event, const Outcome& o) {
       return retry(event, o);
     case Verdict::sink_down:
       return retry(event, o);
+    case Verdict::unsent:
+      return lanes_.returned(event.seq);
     case Verdict::sink_gone:
       gone_ = true;
       up_ = false;

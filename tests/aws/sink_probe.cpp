@@ -27,6 +27,8 @@ const char* name_of(Verdict v) {
       return "refused";
     case Verdict::sink_down:
       return "sink_down";
+    case Verdict::unsent:
+      return "unsent";
     case Verdict::sink_gone:
       return "sink_gone";
   }

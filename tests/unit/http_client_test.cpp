@@ -21,7 +21,7 @@ Response ask(Client* client, Request request) {
   EXPECT_FALSE(out) << "called back from send()";
   int64_t until = clock::mono_ms() + 20'000;
   while (!out && clock::mono_ms() < until) client->poll(100);
-  return out.value_or(Response{0, "the test gave up", {}, {}});
+  return out.value_or(Response{0, "the test gave up", "", ""});
 }
 
 Request post(const std::string& url, std::string body = "{}") {
@@ -220,20 +220,60 @@ TEST(HttpClient, DropsWhatIsUnderWay) {
   }
 }
 
-TEST(RetryAfter, BothForms) {
-  auto with = [](std::vector<std::pair<std::string, std::string>> headers) {
-    return Response{503, "", std::move(headers), ""}.retry_after_ms();
+TEST(HttpClient, AGroupsRequestsWaitTheirTurn) {
+  auto connections_for = [](const std::string& group) {
+    LoopbackServer server([](const Seen&) { return reply(200); });
+    Client client;
+    size_t ended = 0;
+    for (int i = 0; i < 6; ++i) {
+      Request r = post(server.url(), std::to_string(i));
+      r.group = group;
+      r.at_once = 2;
+      client.send(std::move(r), [&](const Response& a) { ended += a.status == 200; });
+    }
+    int64_t until = clock::mono_ms() + 20'000;
+    while (ended < 6 && clock::mono_ms() < until) client.poll(100);
+    EXPECT_EQ(ended, 6U);
+    return server.connections();
   };
-  EXPECT_EQ(with({}), -1);
-  EXPECT_EQ(with({{"retry-after", "120"}}), 120'000);
-  EXPECT_EQ(with({{"retry-after", "0"}}), 0);
-  EXPECT_EQ(with({{"retry-after", "-1"}}), -1);
-  EXPECT_EQ(with({{"retry-after", "soon"}}), -1);
-  EXPECT_EQ(with({{"retry-after", "99999999999999999999"}}), 366LL * 86'400 * 1000);
-  EXPECT_EQ(with({{"date", "Fri, 31 Dec 1999 23:59:00 GMT"},
-                  {"retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"}}),
+  EXPECT_EQ(connections_for(""), 6U);
+  EXPECT_EQ(connections_for("two at once"), 2U);
+}
+
+TEST(HttpClient, WhatWaitsComesBackUnsentWhenOneOfItsGroupFails) {
+  LoopbackServer server([](const Seen& s) { return reply(s.body == "fails" ? 503 : 200); });
+  Client client;
+  std::vector<std::pair<int, bool>> ended;
+  auto send = [&](const std::string& body) {
+    Request r = post(server.url(), body);
+    r.group = "one";
+    client.send(std::move(r), [&](const Response& a) { ended.emplace_back(a.status, a.unsent); });
+  };
+  for (const char* body : {"goes", "fails", "waits", "waits"}) send(body);
+  int64_t until = clock::mono_ms() + 20'000;
+  while (ended.size() < 4 && clock::mono_ms() < until) client.poll(100);
+  EXPECT_EQ(ended,
+            (std::vector<std::pair<int, bool>>{{200, false}, {503, false}, {0, true}, {0, true}}));
+  EXPECT_EQ(server.seen().size(), 2U);
+  send("goes");  // the group is open again
+  while (ended.size() < 5 && clock::mono_ms() < until) client.poll(100);
+  EXPECT_EQ(ended.back(), std::make_pair(200, false));
+}
+
+TEST(RetryAfter, BothForms) {
+  auto with = [](std::string head) {
+    return Response{503, "", std::move(head), ""}.retry_after_ms();
+  };
+  EXPECT_EQ(with(""), -1);
+  EXPECT_EQ(with("Retry-After: 120\r\n"), 120'000);
+  EXPECT_EQ(with("Retry-After: 0\r\n"), 0);
+  EXPECT_EQ(with("Retry-After: -1\r\n"), -1);
+  EXPECT_EQ(with("Retry-After: soon\r\n"), -1);
+  EXPECT_EQ(with("Retry-After: 99999999999999999999\r\n"), 366LL * 86'400 * 1000);
+  EXPECT_EQ(with("Date: Fri, 31 Dec 1999 23:59:00 GMT\r\n"
+                 "retry-after:Fri, 31 Dec 1999 23:59:59 GMT\r\n"),
             59'000);
-  EXPECT_EQ(with({{"retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"}}), 0);  // long past
+  EXPECT_EQ(with("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n"), 0);  // long past
 }
 
 }  // namespace

@@ -80,8 +80,8 @@ TEST(BinaryMode, HeadersAndBody) {
 }
 
 TEST(WebhookAnswers, Verdicts) {
-  auto judge = [](int status, std::vector<std::pair<std::string, std::string>> headers = {}) {
-    return judge_webhook({status, "dead", std::move(headers), "their\nwords"},
+  auto judge = [](int status, std::string head = "") {
+    return judge_webhook({status, "dead", std::move(head), "their\nwords"},
                          "https://h.example/secret");
   };
   for (int s : {200, 201, 204, 299}) EXPECT_EQ(judge(s).verdict, Verdict::taken) << s;
@@ -89,8 +89,8 @@ TEST(WebhookAnswers, Verdicts) {
   for (int s : {0, 100, 301, 302, 308, 401, 403, 404, 405, 408, 425, 429, 500, 503, 599, 999})
     EXPECT_EQ(judge(s).verdict, Verdict::sink_down) << s;
   EXPECT_EQ(judge(410).verdict, Verdict::sink_gone);
-  EXPECT_EQ(judge(429, {{"retry-after", "7"}}).retry_after_ms, 7000);
-  EXPECT_NE(judge(302, {{"location", "https://o.example/x"}}).reason.find("https://o.example;"),
+  EXPECT_EQ(judge(429, "retry-after: 7\r\n").retry_after_ms, 7000);
+  EXPECT_NE(judge(302, "location: https://o.example/x\r\n").reason.find("https://o.example;"),
             std::string::npos);
   EXPECT_EQ(judge(500).reason, "POST to https://h.example: 500: their\\x0awords");
   EXPECT_EQ(judge(0).reason, "dead");
@@ -188,15 +188,14 @@ TEST(Entries, Texts) {
 
 TEST(AwsErrors, ReadFromAllProtocols) {
   using aws::Kind;
-  auto read = [](int status, std::string body,
-                 std::vector<std::pair<std::string, std::string>> headers = {}) {
-    return aws::read_error({status, "", std::move(headers), std::move(body)});
+  auto read = [](int status, std::string body, std::string head = "") {
+    return aws::read_error({status, "", std::move(head), std::move(body)});
   };
   auto json = read(400, R"({"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"gone"})");
   EXPECT_EQ(json.code, "QueueDoesNotExist");
   EXPECT_EQ(aws::describe(json), "QueueDoesNotExist: gone");
   EXPECT_EQ(aws::kind_of(400, json.code), Kind::missing);
-  EXPECT_EQ(read(400, "{}", {{"x-amzn-errortype", "ThrottlingException:http://x/"}}).code,
+  EXPECT_EQ(read(400, "{}", "x-amzn-errortype: ThrottlingException:http://x/\r\n").code,
             "ThrottlingException");
   EXPECT_EQ(
       read(403, "<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>").code,
@@ -215,7 +214,7 @@ TEST(AwsErrors, ReadFromAllProtocols) {
 TEST(AwsErrors, ClockSkewIsNamed) {
   http::Response r;
   EXPECT_EQ(aws::clock_hint(r), "");
-  r.headers = {{"date", "Fri, 31 Dec 1999 23:59:59 GMT"}};
+  r.head = "Date: Fri, 31 Dec 1999 23:59:59 GMT\r\n";
   EXPECT_NE(aws::clock_hint(r).find("ahead of AWS's"), std::string::npos);
 }
 
