@@ -42,7 +42,10 @@ class Sinkhole:
     def reset(self):
         self._get("reset")
 
-    def rate(self):
+    def wait_for(self, events, _queued=None):
+        wait_until(lambda: self.stats()["events"] >= events, 600, "the drain", every=0.1)
+
+    def rate(self, _bare=None):
         """Events a second between the first and the last request."""
         s = self.stats()
         return s["events"] / ((s["last_us"] - s["first_us"]) / 1e6)
