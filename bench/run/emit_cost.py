@@ -55,7 +55,7 @@ def run(options):
     hook = per_event(lambda r: sum(row.cpu_ns for row in r.hooks) / 1e9)
     sluiced = per_event(lambda r: r.sluiced_cpu)
     shares = {name: per_event(lambda r, name=name: r.threads.get(name, 0))
-              for name in ("import", "asker", "courier")}
+              for name in ("import", "asker", "courier", "http")}
     # Where noise makes slurmctld's difference less than what its hooks are known to take.
     ctld = max(ctld, hook)
     value = ctld + sluiced
@@ -68,5 +68,6 @@ def run(options):
     line("emit_cost.import_us", shares["import"], "us/event")
     line("emit_cost.completion_us", shares["asker"] + ctld - hook, "us/event",
          asker_us=shares["asker"], slurmctld_us=ctld - hook)
-    line("emit_cost.delivery_us", shares["courier"], "us/event")
+    line("emit_cost.delivery_us", shares["courier"] + shares["http"], "us/event",
+         http_us=shares["http"])
     line("emit_cost.rest_us", sluiced - sum(shares.values()), "us/event")

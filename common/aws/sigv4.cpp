@@ -86,24 +86,20 @@ std::string squeezed(std::string_view value) {
   return out;
 }
 
+// RFC 3986 §2.3.
+bool unreserved(unsigned char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+bool unreserved_or_slash(unsigned char c) {
+  return c == '/' || unreserved(c);
+}
+
 }  // namespace
 
 std::string uri_encode(std::string_view bytes, bool keep_slash) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(bytes.size() + bytes.size() / 4);
-  for (unsigned char c : bytes) {
-    bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                 c == '-' || c == '.' || c == '_' || c == '~' || (c == '/' && keep_slash);
-    if (plain) {
-      out += static_cast<char>(c);
-      continue;
-    }
-    out += '%';
-    out += digits[c >> 4];
-    out += digits[c & 15];
-  }
-  return out;
+  return text::percent_encode(bytes, keep_slash ? unreserved_or_slash : unreserved);
 }
 
 std::string form_encode(std::string_view bytes) {

@@ -25,6 +25,11 @@ int64_t mono_us() {
   return read_us(CLOCK_BOOTTIME) + offset_ms.load(std::memory_order_relaxed) * 1000;
 }
 
+int64_t thread_cpu_us(pthread_t thread) {
+  clockid_t id{};
+  return pthread_getcpuclockid(thread, &id) == 0 ? read_us(id) : 0;
+}
+
 int64_t mono_ms() {
   return mono_us() / 1000;
 }

@@ -2,6 +2,8 @@
 // All functions are thread-safe.
 #pragma once
 
+#include <pthread.h>
+
 #include <cstdint>
 #include <string>
 
@@ -12,6 +14,8 @@ int64_t wall_us();
 // Milliseconds since boot, suspend included. For deadlines and intervals; never steps.
 int64_t mono_ms();
 int64_t mono_us();
+// CPU time of a thread of this process that was not joined yet, user and system.
+int64_t thread_cpu_us(pthread_t thread);
 
 // RFC 3339 with microseconds and Z, for example 2026-03-01T12:00:00.000000Z.
 std::string rfc3339(int64_t wall_us);

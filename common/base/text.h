@@ -16,6 +16,9 @@ bool is_utf8(std::string_view raw);
 // For logs and terminals: valid UTF-8, control characters as \xNN, cut to `max` bytes with "…".
 std::string printable(std::string_view raw, size_t max = 200);
 
+// Bytes that are not `plain` as %XX (RFC 3986 §2.1).
+std::string percent_encode(std::string_view bytes, bool (*plain)(unsigned char));
+
 std::string hex(std::string_view bytes);
 std::string base64(std::string_view bytes);
 // False if the text is not base64 (RFC 4648, with padding).

@@ -42,4 +42,8 @@ size_t Client::in_flight() const {
   return impl_->in_flight;
 }
 
+int64_t Client::cpu_us() const {
+  return impl_->loop.cpu_us();
+}
+
 }  // namespace sluice::http

@@ -69,6 +69,7 @@ class Client {
   void wake();
 
   size_t in_flight() const;
+  int64_t cpu_us() const;  // CPU time of the client's own thread
 
  private:
   struct Impl;

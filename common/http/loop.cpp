@@ -7,6 +7,8 @@
 #include <csignal>
 #include <utility>
 
+#include "common/base/clock.h"
+
 namespace sluice::http {
 namespace {
 
@@ -68,6 +70,10 @@ Loop::Exchanges Loop::ended(int64_t timeout_ms) {
                  [this] { return woken_ || !ended_.empty(); });
   woken_ = false;
   return std::exchange(ended_, {});
+}
+
+int64_t Loop::cpu_us() {
+  return thread_.joinable() ? clock::thread_cpu_us(thread_.native_handle()) : 0;
 }
 
 void Loop::wake() {

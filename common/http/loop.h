@@ -33,6 +33,7 @@ class Loop {
   void start(Exchanges exchanges);
   // What ended since the last call; waits at most `timeout_ms` for the first, or for wake().
   Exchanges ended(int64_t timeout_ms);
+  int64_t cpu_us();
   // Any thread.
   void wake();
 

@@ -1,21 +1,12 @@
 #include "common/sinks/cloudevents_http.h"
 
+#include "common/base/text.h"
+
 namespace sluice::sinks {
 
 std::string header_value(std::string_view utf8) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(utf8.size());
-  for (unsigned char c : utf8) {
-    if (c > 0x20 && c < 0x7F && c != '"' && c != '%') {
-      out += static_cast<char>(c);
-      continue;
-    }
-    out += '%';
-    out += digits[c >> 4];
-    out += digits[c & 15];
-  }
-  return out;
+  return text::percent_encode(
+      utf8, [](unsigned char c) { return c > 0x20 && c < 0x7F && c != '"' && c != '%'; });
 }
 
 BinaryEvent to_binary(const Json& event) {

@@ -1,7 +1,6 @@
 #include "ctld/sluiced/asker.h"
 
-#include <ctime>
-
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 namespace sluice::daemon {
@@ -12,12 +11,6 @@ namespace {
 constexpr int64_t kJobsPerQuestion = 100;
 constexpr size_t kFewQuestions = 8;
 constexpr int64_t kMostJobs = 20'000;  // memory: some 2 KiB a job
-
-int64_t thread_cpu_us() {
-  timespec ts{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-  return int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
-}
 
 }  // namespace
 
@@ -59,7 +52,7 @@ void Asker::loop() {
                known <= n * kJobsPerQuestion;
     if (!all || !ask_all(ids, &answers)) answers = ask_each(ids);
     for (auto& [id, answer] : answers) answer.asked = wanted[id];
-    stats_.asker_cpu_us = thread_cpu_us();
+    stats_.asker_cpu_us = clock::thread_cpu_us(pthread_self());
     answered_(std::move(answers));
   }
 }

@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "common/slurm/jobs.h"
 #include "ctld/sluiced/public_sinks.h"
+#include "ctld/sluiced/socket.h"
 
 namespace sluice::daemon {
 namespace {
@@ -75,15 +76,7 @@ Result<std::unique_ptr<Controller>> Controller::start(
   ch.sweep = [self] { self->sweeper_->want(); };
   ch.about = [self] { return self->about(); };
   c->commands_ = std::make_unique<Commands>(c->server_journal_.get(), c->stats_, ch);
-  auto server = Server::open(
-      config->socket, config->admin_group,
-      [self](const Json& request, const Caller& caller, const Reply& reply) {
-        if (request.get("op").str() == "emit") return self->emit_->request(request, caller, reply);
-        Caller who = caller;
-        who.admin = self->server_->is_admin(caller);
-        self->commands_->request(request, who, reply);
-      },
-      [self] { self->commands_->tick(); });
+  auto server = open_socket(*config, *c->emit_, *c->commands_);
   if (!server) return std::unexpected(server.error());
   c->server_ = std::move(*server);
   c->server_->serve();

@@ -1,7 +1,6 @@
 #include "ctld/sluiced/courier.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "common/base/clock.h"
 #include "common/base/fault.h"
@@ -152,10 +151,9 @@ bool Courier::write_outcomes() {
 void Courier::show() {
   shown_ms_ = clock::mono_ms();
   for (auto& [name, sink] : sinks_) stats_.set_sink(name, sink->stats());
-  timespec ts{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
   (kind_ == Kind::files ? stats_.files_cpu_us : stats_.courier_cpu_us) =
-      int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
+      clock::thread_cpu_us(pthread_self());
+  if (kind_ == Kind::network) stats_.http_cpu_us = http_.cpu_us();
 }
 
 }  // namespace sluice::daemon

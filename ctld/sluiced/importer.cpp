@@ -20,12 +20,6 @@ constexpr int64_t kAskAgainMs = 500;       // after slurmctld did not answer
 constexpr int64_t kCommitAgainMs = 1'000;  // after the journal could not be written
 constexpr size_t kMostHeld = 20'000;       // records in memory; the rest stays in the inbox
 
-int64_t thread_cpu_us() {
-  timespec ts{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-  return int64_t{ts.tv_sec} * 1'000'000 + ts.tv_nsec / 1000;
-}
-
 }  // namespace
 
 Importer::Importer(std::shared_ptr<const config::Config> config, journal::Journal journal,
@@ -124,7 +118,7 @@ void Importer::loop() {
       stats_.journal_up = false;
       log::once(log::Level::error, "journal", e.what + "; events wait in the inbox");
     }
-    stats_.import_cpu_us = thread_cpu_us();
+    stats_.import_cpu_us = clock::thread_cpu_us(pthread_self());
     int64_t held = static_cast<int64_t>(ready_.size());
     for (const auto& [id, lane] : lanes_) held += static_cast<int64_t>(lane.items.size());
     stats_.waiting = held;

@@ -113,6 +113,7 @@ std::string metrics_text(const Stats& s, journal::Journal* journal) {
   for (auto [name, v] : {std::pair{"import", &s.import_cpu_us},
                          {"asker", &s.asker_cpu_us},
                          {"courier", &s.courier_cpu_us},
+                         {"http", &s.http_cpu_us},
                          {"files", &s.files_cpu_us}})
     t.value(static_cast<double>(v->load()) / 1e6, std::string("{thread=\"") + name + "\"}");
   if (journal != nullptr) {

@@ -7,6 +7,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/slurm/jobs.h"
+#include "ctld/sluiced/socket.h"
 
 namespace sluice::daemon {
 namespace {
@@ -35,15 +36,7 @@ Result<std::unique_ptr<Node>> Node::start(std::shared_ptr<const config::Config> 
   hooks.reload = [self] { return self->reload(); };
   hooks.about = [self] { return self->about(); };
   n->commands_ = std::make_unique<Commands>(nullptr, n->stats_, hooks);
-  auto server = Server::open(
-      config->socket, config->admin_group,
-      [self](const Json& request, const Caller& caller, const Reply& reply) {
-        if (request.get("op").str() == "emit") return self->emit_->request(request, caller, reply);
-        Caller who = caller;
-        who.admin = self->server_->is_admin(caller);
-        self->commands_->request(request, who, reply);
-      },
-      [self] { self->commands_->tick(); });
+  auto server = open_socket(*config, *n->emit_, *n->commands_);
   if (!server) return std::unexpected(server.error());
   n->server_ = std::move(*server);
   n->server_->serve();

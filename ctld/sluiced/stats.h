@@ -38,6 +38,7 @@ struct Stats {
   std::atomic<int64_t> import_cpu_us{0};
   std::atomic<int64_t> asker_cpu_us{0};
   std::atomic<int64_t> courier_cpu_us{0};
+  std::atomic<int64_t> http_cpu_us{0};
   std::atomic<int64_t> files_cpu_us{0};
   std::atomic<bool> slurm_up{true};
   std::atomic<bool> journal_up{true};
