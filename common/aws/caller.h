@@ -27,7 +27,8 @@ struct Call {
   std::string action;  // for messages: PutEvents
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::string group = {};  // as http::Request's
+  // As http::Request's. GCC misses an initializer where the others are braced.
+  std::string group = {};  // NOLINT(readability-redundant-member-init)
   size_t at_once = 1;
 };
 

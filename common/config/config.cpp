@@ -47,7 +47,7 @@ void read_sinks(const Json& sinks, Config* out, Problems* problems) {
     sink.name = name;
     Fields f(object, path, problems);
     sink.named_by_users = f.boolean("public", true);
-    sink.give_up_hours = f.integer("give_up_hours", 72, 1, 24 * 365);
+    sink.give_up_hours = f.integer("give_up_hours", 72, 1, int64_t{24} * 365);
     read_allow(f.object("allow"), path + ".allow", &sink.allow, problems);
     // What is left is the sink type's own, which reports what it does not know.
     Json settings = Json::object();
@@ -135,7 +135,7 @@ Config parse(std::string_view text, const std::string& path, Role role, Problems
   if (Json j = f.object("journal"); !j.is_null()) {
     Fields g(j, "journal", problems);
     out.journal = absolute_path(g, "path", out.journal);
-    out.retain_hours = g.integer("retain_hours", out.retain_hours, 1, 24 * 3650);
+    out.retain_hours = g.integer("retain_hours", out.retain_hours, 1, int64_t{24} * 3650);
     out.max_journal_mib = g.integer("max_mib", out.max_journal_mib, 8, 1 << 20);
     g.finish();
   }

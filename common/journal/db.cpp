@@ -109,7 +109,7 @@ Transaction::~Transaction() {
   if (!open_) return;
   try {
     db_.exec("ROLLBACK");
-  } catch (const DbError&) {
+  } catch (const DbError&) {  // NOLINT(bugprone-empty-catch)
     // SQLite rolls back by itself after most I/O errors; there is nothing left to undo then.
   }
 }

@@ -119,8 +119,9 @@ Test forbidden_test(const Json& spec) {
   if (spec.is_array()) {
     good = add_values(spec, exact);
   } else if (spec.is_object() && spec.size() == 1) {
-    auto [kind, operand] = spec.members()[0];
-    auto make = [&kind](const Json& o) {
+    const auto only = spec.members()[0];
+    const Json& operand = only.second;
+    auto make = [&kind = only.first](const Json& o) {
       return o.is_string() ? string_test(kind, o.str()) : Test{};
     };
     if (operand.is_array()) {

@@ -50,6 +50,7 @@ struct Compiler {
         continue;
       }
       std::vector<std::unique_ptr<Node>> list;
+      list.reserve(value.size());
       for (size_t i = 0; i < value.size(); ++i)
         list.push_back(compile(value.at(i), below + "[" + std::to_string(i) + "]"));
       node->any_of.push_back(std::move(list));

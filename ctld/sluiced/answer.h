@@ -12,6 +12,8 @@ struct Answer {
   Status status = Status::not_asked;
   uint64_t asked = 0;                  // the number of the ask this answers
   std::optional<slurm::JobInfo> info;  // with found
+
+  const slurm::JobInfo* job() const { return info ? &*info : nullptr; }
 };
 
 }  // namespace sluice::daemon

@@ -78,7 +78,8 @@ Asker::Answers Asker::ask_each(const std::set<uint32_t>& ids) {
     stats_.slurm_up = true;
     log::clear("slurm", "slurmctld answers again");
     for (auto& job : *jobs)
-      if (ids.contains(job.job_id)) out[job.job_id] = {Answer::Status::found, 0, std::move(job)};
+      if (uint32_t its = job.job_id; ids.contains(its))
+        out[its] = {Answer::Status::found, 0, std::move(job)};
     if (!out.contains(id)) out[id].status = Answer::Status::unknown_job;
   }
   return out;
@@ -90,7 +91,8 @@ bool Asker::ask_all(const std::set<uint32_t>& ids, Answers* out) {
   if (!jobs) return false;
   known_jobs_ = static_cast<int64_t>(jobs->size());
   for (auto& job : *jobs)
-    if (ids.contains(job.job_id)) (*out)[job.job_id] = {Answer::Status::found, 0, std::move(job)};
+    if (uint32_t its = job.job_id; ids.contains(its))
+      (*out)[its] = {Answer::Status::found, 0, std::move(job)};
   for (uint32_t id : ids)
     if (!out->contains(id)) (*out)[id].status = Answer::Status::unknown_job;
   return true;

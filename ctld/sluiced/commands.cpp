@@ -34,7 +34,7 @@ journal::EventFilter filter_of(const Json& r) {
 
 }  // namespace
 
-void Commands::request(const Json& r, const Caller& caller, Reply reply) {
+void Commands::request(const Json& r, const Caller& caller, const Reply& reply) {
   std::string op = r.get("op").str();
   try {
     if (r.get("since").is_string() && clock::parse_rfc3339(r.get("since").str()) < 0)
@@ -106,7 +106,7 @@ Json Commands::status() {
   return out;
 }
 
-void Commands::tail(const Json& r, const Caller& caller, Reply reply) {
+void Commands::tail(const Json& r, const Caller& caller, const Reply& reply) {
   Tail t;
   t.reply = reply;
   t.filter = filter_of(r);

@@ -28,7 +28,7 @@ class Commands {
   Commands(journal::Journal* journal, const Stats& stats, CommandHooks hooks)
       : journal_(journal), stats_(stats), hooks_(std::move(hooks)) {}
 
-  void request(const Json& request, const Caller& caller, Reply reply);
+  void request(const Json& request, const Caller& caller, const Reply& reply);
   void tick();  // new events to those who follow
 
  private:
@@ -40,7 +40,7 @@ class Commands {
   };
 
   Json status();
-  void tail(const Json& request, const Caller& caller, Reply reply);
+  void tail(const Json& request, const Caller& caller, const Reply& reply);
   bool feed(Tail& tail);
   Json replay(const Json& request);
   Json dead(const std::string& op, const Json& request);

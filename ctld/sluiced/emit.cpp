@@ -114,7 +114,7 @@ void Emit::request(const Json& request, const Caller& caller, Reply reply) {
   Task task{{}, caller, reply};
   char id[64];
   snprintf(id, sizeof id, "%016llx-%s-%x-%x",
-           static_cast<unsigned long long>(clock::mono_us() * 1000), boot.c_str(),
+           static_cast<unsigned long long>(clock::mono_us()) * 1000, boot.c_str(),
            static_cast<unsigned>(::getpid()), ++counter_);
   task.record.id = id;
   task.record.kind = "user";

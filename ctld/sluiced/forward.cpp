@@ -82,7 +82,7 @@ Result<void> Forward::connect(const std::string& controller) {
 Result<void> Forward::write_all(const std::string& bytes, int64_t deadline) {
   for (std::string_view left = bytes; !left.empty();) {
     ssize_t n = ::send(fd_.get(), left.data(), left.size(), MSG_NOSIGNAL);
-    if (n > 0)
+    if (n >= 0)
       left.remove_prefix(static_cast<size_t>(n));
     else if (errno == EAGAIN && !ready(fd_.get(), POLLOUT, deadline))
       return fail("timed out");

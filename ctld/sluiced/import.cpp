@@ -32,11 +32,6 @@ bool is_whole(const RawRecord& r) {
   return r.number("SLURM_JOB_ID") > 0;
 }
 
-// Slurm's answer over the hook's view, or the hook's alone.
-Json job_of(const RawRecord& r, const Answer& answer, bool info_is_this) {
-  return info_is_this ? event::job_from_info(*answer.info) : event::job_from_record(r);
-}
-
 // True if the run, which a sweep or a node told of first, gets its --event-sink only now.
 bool choose_sinks(Run* run, const RawRecord& r) {
   if (!run->selection.empty()) return false;
@@ -92,15 +87,16 @@ void Import::start(const RawRecord& r, const Answer& answer) {
   Events::Draft d;
   d.type = event::kJobStart;
   d.time_us = r.wall_us;
-  d.job = job_of(r, answer, found.info_is_this);
+  const slurm::JobInfo* info = found.info_is_this ? answer.job() : nullptr;
+  // Slurm's answer over the hook's view, or the hook's alone.
+  d.job = info != nullptr ? event::job_from_info(*info) : event::job_from_record(r);
   // The answer may come after the job's end; a start says what it was at the start.
-  if (found.info_is_this && slurm::ended(*answer.info)) {
+  if (info != nullptr && slurm::ended(*info)) {
     for (const char* key :
          {"job_state", "state_reason", "exit_code", "derived_exit_code", "end_time", "completing"})
       d.job.set(key, Json());
   }
-  d.env = found.info_is_this && !is_whole(r) ? event::env_from_info(*answer.info)
-                                             : event::env_from_record(r);
+  d.env = info != nullptr && !is_whole(r) ? event::env_from_info(*info) : event::env_from_record(r);
   bool late = choose_sinks(&run, r) && !found.fresh;
   run.job = d.job.dump();
   run.env = d.env.dump();
@@ -116,11 +112,10 @@ void Import::end(const RawRecord& r, const Answer& answer) {
     missed_start(found.run);
   else if (late)
     events_.late_selection(found.run);
-  ended(found.run, found.info_is_this ? &*answer.info : nullptr, &r);
+  ended(found.run, found.info_is_this ? answer.job() : nullptr, &r);
   // Not merely waiting: that may be another job by now, under this id.
-  bool again =
-      answer.status == Answer::Status::found && answer.info->restart_count > found.run.restart;
-  if (again) requeued(found.run, r.wall_us);
+  const slurm::JobInfo* now = answer.job();
+  if (now != nullptr && now->restart_count > found.run.restart) requeued(found.run, r.wall_us);
 }
 
 void Import::ended(Run run, const slurm::JobInfo* info, const RawRecord* r) {
@@ -165,14 +160,14 @@ void Import::requeued(const Run& run, int64_t time_us) {
 }
 
 void Import::comp(const RawRecord& r, const Answer& answer) {
-  bool found = answer.status == Answer::Status::found;
+  const slurm::JobInfo* info = answer.job();
   if (r.get("SLURM_JOB_NODELIST").empty()) {
     // Never started, in this life of the job at least.
-    bool over = !found || (slurm::ended(*answer.info) && !slurm::requeued(*answer.info));
-    if (over) cancelled(found ? &*answer.info : nullptr, &r);
+    bool over = info == nullptr || (slurm::ended(*info) && !slurm::requeued(*info));
+    if (over) cancelled(info, &r);
     return;
   }
-  bool again = found && (slurm::requeued(*answer.info) || slurm::pending(*answer.info));
+  bool again = info != nullptr && (slurm::requeued(*info) || slurm::pending(*info));
   if (!again) return;  // the end hook tells the rest
   for (const Run& run : journal_.runs_of(r.job_id()))
     if (run.start > 0 && run.start <= r.wall_us / 1'000'000 + 1 &&

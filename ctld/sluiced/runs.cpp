@@ -80,8 +80,8 @@ bool same_job(const Run& run, const RawRecord& r) {
 
 // The start time in the answer, if the answer is about the run this hook saw; else 0.
 int64_t start_in_answer(const RawRecord& r, const Answer& answer) {
-  if (answer.status != Answer::Status::found) return 0;
-  const JobInfo& info = *answer.info;
+  if (answer.job() == nullptr) return 0;
+  const JobInfo& info = *answer.job();
   int64_t seen = r.wall_us / 1'000'000;
   int64_t restart = restart_of(r);
   // slurmctld notes the start before it calls the hook, by the same clock: a later one is another.
@@ -131,7 +131,7 @@ Found run_of_start(Journal& journal, const RawRecord& r, const Answer& answer) {
   int64_t start = r.number("SLURM_JOB_START_TIME", 0);  // newer Slurm says it in the hook
   if (start <= 0) start = in_answer;
   bool is_this = in_answer > 0 && in_answer == start;
-  const JobInfo* info = is_this ? &*answer.info : nullptr;
+  const JobInfo* info = is_this ? answer.job() : nullptr;
   if (restart < 0 && info != nullptr) restart = info->restart_count;
   auto runs = journal.runs_of(r.job_id());
   // A job that is put back and started again in one second has one start time and two runs.
@@ -160,7 +160,7 @@ Found run_of_end(Journal& journal, const RawRecord& r, const Answer& answer) {
   int64_t in_answer = start_in_answer(r, answer);
   int64_t start = r.number("SLURM_JOB_START_TIME", 0);
   if (start <= 0) start = in_answer;
-  const JobInfo* info = in_answer > 0 && in_answer == start ? &*answer.info : nullptr;
+  const JobInfo* info = in_answer > 0 && in_answer == start ? answer.job() : nullptr;
   // Newest first; one that is open before one whose end was seen already.
   const Run* found = nullptr;
   auto runs = journal.runs_of(r.job_id());
@@ -203,9 +203,9 @@ std::optional<Found> run_of_node(Journal& journal, const RawRecord& r, const Ans
   if (auto run = run_at_node(journal.runs_of(r.job_id()), seen, restart))
     return Found{*run, false, false};
   if (answer.status == Answer::Status::not_asked) return std::nullopt;
-  if (answer.status == Answer::Status::found && !slurm::pending(*answer.info) &&
-      (restart < 0 || answer.info->restart_count == restart))
-    return run_of_info(journal, *answer.info);
+  if (const JobInfo* info = answer.job();
+      info != nullptr && !slurm::pending(*info) && (restart < 0 || info->restart_count == restart))
+    return run_of_info(journal, *info);
   // slurmctld knows no such run, or does not answer: the node's word is all there is. Of that only
   // what Slurm itself put there.
   Run run;

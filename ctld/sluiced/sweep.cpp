@@ -15,8 +15,6 @@
 #include "common/event/job.h"
 #include "ctld/sluiced/reconcile.h"
 
-extern char** environ;
-
 namespace sluice::daemon {
 namespace {
 
