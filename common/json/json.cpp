@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "common/base/text.h"
+#include "common/json/strict.h"
 
 namespace sluice {
 
@@ -35,47 +36,6 @@ Json Json::of(double v) {
 }
 
 namespace {
-
-// What json-c lets through and JSON (RFC 8259) does not: NaN, True, single quotes, comments, a
-// comma before a bracket, control characters in strings; and integers that it would change to the
-// largest it can hold. Where it is, and npos if there is nothing. json-c's own strict mode would do
-// for most of it, but in 0.18 it refuses every string that is not ASCII.
-size_t beyond_json(std::string_view text, bool comments) {
-  constexpr std::string_view kOutside = "{}[]:,\" \t\r\n0123456789+-.eEtrufalsn";
-  bool in_string = false;
-  bool fraction = false;
-  size_t digits = 0;
-  size_t comma = text.npos;  // of a comma with nothing but blanks after it so far
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (in_string) {
-      if (static_cast<unsigned char>(c) < 0x20) return i;
-      if (c == '\\') ++i;
-      in_string = c != '"';
-      continue;
-    }
-    if (comments && c == '/' && i + 1 < text.size()) {
-      bool line = text[i + 1] == '/';
-      size_t end = text.find(line ? "\n" : "*/", i + 2);
-      if (end == text.npos) return text.npos;
-      i = end + (line ? 0 : 1);
-      continue;
-    }
-    if (kOutside.find(c) == kOutside.npos) return i;
-    if ((c == ']' || c == '}') && comma != text.npos) return comma;
-    if (c == ',')
-      comma = i;
-    else if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
-      comma = text.npos;
-    bool digit = c >= '0' && c <= '9';
-    if (c == '.' || c == 'e' || c == 'E') fraction = true;
-    if (!digit && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-') fraction = false;
-    digits = digit ? digits + 1 : 0;
-    if (digits > 18 && !fraction) return i;
-    in_string = c == '"';
-  }
-  return text.npos;
-}
 
 std::string position(std::string_view text, size_t at) {
   auto before = text.substr(0, at);

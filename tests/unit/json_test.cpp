@@ -23,6 +23,30 @@ TEST(JsonParse, OneValueAndNothingAfterIt) {
     EXPECT_FALSE(Json::parse(bad).has_value()) << bad;
 }
 
+// json-c takes these and prints numbers as they came: what a user emits would be JSON no longer.
+TEST(JsonParse, NumbersAndLiteralsAreTheGrammars) {
+  for (const char* good :
+       {"0", "-0", "-1", "10", "0.5", "-0.5e+10", "1E5", "1e-05", "1e400", "null"})
+    EXPECT_TRUE(Json::parse(good).has_value()) << good;
+  for (const char* bad :
+       {"1.",  ".5",    "-.5",   "01",  "-01",  "01.5", "1.e5",  "1e",       "1e+",  "+1", "-",
+        "1-2", "1.5.5", "1e5e5", "nan", "truE", "NULL", "False", "infinity", "0x10", "1_0"}) {
+    EXPECT_FALSE(Json::parse(bad).has_value()) << bad;
+    EXPECT_FALSE(Json::parse("[" + std::string(bad) + "]").has_value()) << bad;
+    EXPECT_FALSE(Json::parse("{\"a\":" + std::string(bad) + "}").has_value()) << bad;
+  }
+}
+
+TEST(JsonParse, EscapesAreTheGrammars) {
+  EXPECT_EQ(Json::parse(R"("\u0041\n\/")")->str(), "A\n/");
+  for (const char* bad : {R"("\x")", R"("\u12")", R"("\u12g4")", R"("\'")", R"("\)"})
+    EXPECT_FALSE(Json::parse(bad).has_value()) << bad;
+  // json-c would cut the key there, and two keys be one.
+  EXPECT_FALSE(Json::parse(R"({"a\u0000b":1,"a":2})").has_value());
+  EXPECT_FALSE(Json::parse(R"({"a\u0000b" :1})").has_value());
+  EXPECT_EQ(Json::parse(R"({"a":"x\u0000y"})")->get("a").str(), std::string("x\0y", 3));
+}
+
 TEST(JsonParse, CommentsWhereAsked) {
   auto v = Json::parse("// first\n{/* second */ \"a\": 1} // third\n", true);
   ASSERT_TRUE(v.has_value());
