@@ -75,7 +75,7 @@ void Caller::send(Call call, const Credentials& credentials, OnAnswer done) {
   r.ca_file = s_.ca_file;
   if (auto ok = signer_->sign(&r, credentials, clock::wall_us()); !ok) {
     Answer a;
-    a.kind = Kind::invalid;
+    a.kind = Kind::unavailable;  // an endpoint that is no URL: no fault of what is sent
     a.why = call.action + ": " + ok.error().what;
     done(std::move(a));
     return;
@@ -103,6 +103,7 @@ Answer Caller::judge(const std::string& action, const http::Response& answer,
   ServiceError error = read_error(answer);
   a.kind = answer.status >= 300 && answer.status < 400 ? Kind::missing
                                                        : kind_of(answer.status, error.code);
+  a.code = error.code;
   a.why = action + " to " + http::shown_url(url_) + ": " + describe(error);
   a.retry_after_ms = answer.retry_after_ms();
   if (a.kind == Kind::credentials || a.kind == Kind::denied) {

@@ -37,7 +37,8 @@ struct Answer {
   bool unsent = false;  // as http::Response's: nothing else is said
   std::string body;     // where ok
   Kind kind = Kind::unavailable;
-  std::string why;  // where not ok: "PutEvents to https://…: AccessDeniedException: …"
+  std::string code;  // the service's own, if it said one
+  std::string why;   // where not ok: "PutEvents to https://…: AccessDeniedException: …"
   int64_t retry_after_ms = -1;
 };
 

@@ -66,7 +66,7 @@ constexpr std::array<std::string_view, 16> kCredentials{"ExpiredToken",
                                                         "RequestExpired",
                                                         "RequestTimeTooSkewed",
                                                         "NotAuthorized"};
-constexpr std::array<std::string_view, 12> kThrottled{"Throttling",
+constexpr std::array<std::string_view, 10> kThrottled{"Throttling",
                                                       "ThrottlingException",
                                                       "ThrottledException",
                                                       "Throttled",
@@ -75,9 +75,7 @@ constexpr std::array<std::string_view, 12> kThrottled{"Throttling",
                                                       "TooManyRequestsException",
                                                       "RequestLimitExceeded",
                                                       "BandwidthLimitExceeded",
-                                                      "SlowDown",
-                                                      "KmsThrottled",
-                                                      "KMSThrottlingException"};
+                                                      "SlowDown"};
 constexpr std::array<std::string_view, 7> kUnavailable{"InternalFailure",
                                                        "InternalException",
                                                        "InternalError",
@@ -85,25 +83,24 @@ constexpr std::array<std::string_view, 7> kUnavailable{"InternalFailure",
                                                        "InternalServiceError",
                                                        "ServiceUnavailable",
                                                        "ServiceUnavailableException"};
-constexpr std::array<std::string_view, 7> kMissing{"ResourceNotFoundException",
+constexpr std::array<std::string_view, 8> kMissing{"ResourceNotFoundException",
                                                    "ResourceNotFound",
                                                    "QueueDoesNotExist",
                                                    "AWS.SimpleQueueService.NonExistentQueue",
                                                    "NotFound",
                                                    "NotFoundException",
-                                                   "QueueDeletedRecently"};
+                                                   "QueueDeletedRecently",
+                                                   "InvalidAddress"};
 constexpr std::array<std::string_view, 5> kTooLarge{
     "BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong", "RequestEntityTooLarge",
     "BatchRequestTooLongException", "RequestTooLarge"};
-constexpr std::array<std::string_view, 9> kDenied{"AccessDenied",
+constexpr std::array<std::string_view, 7> kDenied{"AccessDenied",
                                                   "AccessDeniedException",
                                                   "AuthorizationError",
                                                   "AuthorizationErrorException",
                                                   "OptInRequired",
                                                   "NotAuthorizedForSource",
-                                                  "NotAuthorizedForSourceException",
-                                                  "KmsAccessDenied",
-                                                  "KMSAccessDeniedException"};
+                                                  "NotAuthorizedForSourceException"};
 
 }  // namespace
 
@@ -129,6 +126,12 @@ Kind kind_of(int status, std::string_view code) {
   if (among(kMissing, code)) return Kind::missing;
   if (among(kTooLarge, code) || status == 413) return Kind::too_large;
   if (status == 401 || status == 403) return Kind::denied;
+  if (status == 404) return Kind::missing;
+  // The key of an encrypted queue or topic: KmsDisabled, KMSInvalidState, … of both services.
+  if (code.size() > 3 && text::same_letters(code.substr(0, 3), "kms"))
+    return code.contains("Throttl")        ? Kind::throttled
+           : code.contains("AccessDenied") ? Kind::denied
+                                           : Kind::unavailable;
   return Kind::invalid;
 }
 

@@ -22,7 +22,7 @@ enum class Kind {
   denied,       // known, but not allowed to
   missing,      // the bus, queue or topic is not there
   too_large,    // the request as a whole
-  invalid,      // the request is wrong and will stay so
+  invalid,      // anything else: the request is wrong, or a code that is not known here
 };
 
 // From an answer whose status is not 2xx.

@@ -44,6 +44,10 @@ Transfer::Transfer(std::string ca_file) : easy_(curl_easy_init()), ca_file_(std:
   set(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy_, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
   set(easy_, CURLOPT_PROXY, "");
+  set(easy_, CURLOPT_NOPROXY, "");  // neither is the environment's list of exceptions ours
+  // A name server that says nothing must not hold up the others: without this libcurl waits for its
+  // resolver's thread when the transfer times out.
+  set(easy_, CURLOPT_QUICK_EXIT, 1L);
   set(easy_, CURLOPT_ERRORBUFFER, curl_error_.data());
   set(easy_, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   set(easy_, CURLOPT_WRITEDATA, this);

@@ -1,9 +1,11 @@
 #include "common/sinks/aws_sink.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/aws/region.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/sinks/http_keys.h"
 
 namespace sluice::sinks {
@@ -11,6 +13,8 @@ namespace {
 
 // A bus deleted meanwhile swallows events without a word, so it is looked at again now and then.
 constexpr int64_t kCheckEveryMs = 600'000;
+// The one code of a whole request that speaks of the message's characters and of nothing else.
+constexpr std::string_view kBadContents = "InvalidMessageContents";
 
 Outcome down(std::string why, int64_t retry_after_ms = -1) {
   return {Verdict::sink_down, std::move(why), retry_after_ms};
@@ -35,6 +39,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     Events events;              // what fits at all
     std::vector<size_t> place;  // where each is in the caller's batch
     std::vector<Outcome> outcomes;
+    std::vector<size_t> doubtful;  // refused alone, by places
     Delivered done;
   };
   using BatchPtr = std::shared_ptr<Batch>;
@@ -45,6 +50,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   AwsSinkOptions options_;
   std::shared_ptr<aws::Caller> caller_;
   std::shared_ptr<const AwsService> service_;
+  bool seen_ = false;  // a check found the receiver, and nothing since said that it is gone
   int64_t checked_ms_ = -1;
   bool checking_ = false;
   std::vector<Checked> waiting_;
@@ -55,7 +61,8 @@ void Exchange::check(Checked done) {
   if (std::exchange(checking_, true)) return;
   caller_->call(service_->check_call(), [self = shared_from_this()](const aws::Answer& answer) {
     self->checking_ = false;
-    self->checked_ms_ = answer.ok ? clock::mono_ms() : -1;
+    self->seen_ = answer.ok || (self->seen_ && answer.kind != aws::Kind::missing);
+    self->checked_ms_ = self->seen_ ? clock::mono_ms() : -1;
     std::string problem = answer.why;
     if (!answer.ok) problem += self->service_->advice(answer.kind);
     for (auto waiting = std::exchange(self->waiting_, {}); auto& w : waiting) w(problem);
@@ -66,10 +73,14 @@ void Exchange::send(std::span<const StoredEvent> events, Delivered done) {
   bool due = checked_ms_ < 0 || clock::mono_ms() - checked_ms_ > kCheckEveryMs;
   if (options_.check_first && due) {
     check([self = shared_from_this(), events, done = std::move(done)](const std::string& problem) {
-      if (problem.empty())
+      if (self->seen_) {
+        // What was there and cannot be looked at just now is hardly gone.
+        if (!problem.empty())
+          log::warning("sink " + self->options_.group + ": looking again failed: " + problem);
         self->send(events, done);
-      else
+      } else {
         done(std::vector<Outcome>(events.size(), down(problem)));
+      }
     });
     return;
   }
@@ -117,9 +128,15 @@ void Exchange::deliver(const BatchPtr& batch, size_t from, size_t n, std::functi
         self->one_by_one(batch, 0);
         return;
       }
-      got.assign(1, {Verdict::refused, answer.why, -1});
+      // Whose fault that is shows when the service takes another of them: see one_by_one.
+      bool known = answer.kind == aws::Kind::too_large || answer.code == kBadContents;
+      if (!known) batch->doubtful.push_back(batch->place[from]);
+      got.assign(1, known ? Outcome{Verdict::refused, answer.why, -1} : down(answer.why));
     } else {
-      if (answer.kind == aws::Kind::missing) self->checked_ms_ = -1;
+      if (answer.kind == aws::Kind::missing) {
+        self->seen_ = false;
+        self->checked_ms_ = -1;
+      }
       got.assign(n, down(answer.why + self->service_->advice(answer.kind), answer.retry_after_ms));
     }
     for (size_t i = 0; i < n; ++i) batch->outcomes[batch->place[from + i]] = std::move(got[i]);
@@ -129,6 +146,10 @@ void Exchange::deliver(const BatchPtr& batch, size_t from, size_t n, std::functi
 
 void Exchange::one_by_one(const BatchPtr& batch, size_t at) {
   if (at == batch->events.size()) {
+    bool any_taken = std::ranges::any_of(
+        batch->outcomes, [](const Outcome& o) { return o.verdict == Verdict::taken; });
+    if (any_taken)
+      for (size_t place : batch->doubtful) batch->outcomes[place].verdict = Verdict::refused;
     batch->done(std::move(batch->outcomes));
     return;
   }

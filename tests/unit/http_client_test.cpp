@@ -189,6 +189,9 @@ TEST(HttpClient, ConfiguredProxyIsUsed) {
   Client client;
   Request r = post("http://event-sink.invalid/x");
   r.proxy = proxy.url();
+  setenv("NO_PROXY", "*", 1);  // nor does the environment take it away again
+  EXPECT_EQ(ask(&client, r).body, "by proxy");
+  unsetenv("NO_PROXY");
   EXPECT_EQ(ask(&client, r).body, "by proxy");
   EXPECT_EQ(proxy.seen().at(0).line(), "POST http://event-sink.invalid/x HTTP/1.1");
   r.deny_private = true;

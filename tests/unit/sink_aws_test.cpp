@@ -90,6 +90,38 @@ TEST_F(AwsSinks, NothingIsSentBeforeTheBusWasSeen) {
   clock::advance_for_tests(-700'000);
 }
 
+TEST_F(AwsSinks, ABusThatWasSeenIsNotGoneWhenItCannotBeLookedAt) {
+  std::atomic<bool> denied{false};
+  LoopbackServer server([&](const Seen& s) {
+    if (is(s, "PutEvents")) return reply(200, R"({"Entries":[{"EventId":"1"}]})");
+    return denied ? reply(400, R"({"__type":"AccessDeniedException","message":"no"})")
+                  : reply(200, "{}");
+  });
+  SinkDriver d(bus(server));
+  EXPECT_EQ(d.send(events(1))[0].verdict, taken);
+  denied = true;
+  clock::advance_for_tests(700'000);
+  EXPECT_EQ(d.send(events(1))[0].verdict, taken);
+  EXPECT_EQ(d.send(events(1))[0].verdict, taken);
+  EXPECT_EQ(server.seen().size(), 5U);  // looked at twice
+  clock::advance_for_tests(-700'000);
+}
+
+// A disabled key, a wrong endpoint, a code that nobody here knows: were each event's fault, the
+// whole queue would be dead letters.
+TEST_F(AwsSinks, ARefusalOfAllIsTheSinksTrouble) {
+  for (const auto& answer :
+       {reply(400, R"({"__type":"ValidationException","message":"m"})"), reply(404, "<html>"),
+        reply(400, R"({"__type":"com.amazonaws.sqs#KmsDisabled","message":"m"})"),
+        reply(400, R"({"__type":"KMSThrottling","message":"m"})")}) {
+    LoopbackServer server([&](const Seen&) { return answer; });
+    SinkDriver d(R"({"type":"sqs","url":")" + server.url("/123/q") + R"("})");
+    ASSERT_TRUE(d.sink) << d.problem_text();
+    EXPECT_EQ(verdicts(d.send(events(3))), (std::vector{down, down, down})) << answer.bytes;
+    EXPECT_EQ(verdicts(d.send(events(1))), (std::vector{down})) << answer.bytes;
+  }
+}
+
 TEST_F(AwsSinks, VerifyCanBeSwitchedOff) {
   LoopbackServer server([](const Seen&) { return reply(200, R"({"Entries":[{"EventId":"1"}]})"); });
   SinkDriver d(bus(server, R"(,"verify":false)"));
