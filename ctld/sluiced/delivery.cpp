@@ -13,6 +13,9 @@ namespace {
 
 constexpr size_t kWindowRows = 2048;  // in memory for one sink
 constexpr size_t kWindowBytes = 4U << 20;
+constexpr size_t kMostWaiting = 16'384;               // jobs whose next event waits for another try
+constexpr int64_t kMostWaitUs = 3'600 * 1'000'000LL;  // as long as a receiver may ask for
+constexpr int64_t kFewestTries = 8;                   // before an event is given up as too old
 constexpr int64_t kFirstBackoffMs = 500;
 constexpr int64_t kMostBackoffMs = 60'000;
 constexpr int64_t kMostRetryAfterMs = 3'600'000;  // a receiver that asks for more is asked again
@@ -37,11 +40,12 @@ void Delivery::check() {
     auto here = self.lock();
     if (!here) return;
     Delivery& d = **here;
-    d.problem_ = std::move(problem);
-    if (d.problem_.empty())
+    if (problem.empty())
       log::info("sink " + d.name() + " is reachable");
     else
-      log::warning("sink " + d.name() + ": " + d.problem_ + "; its events wait in the journal");
+      log::warning("sink " + d.name() + ": " + problem);
+    // Deliveries know better: not every receiver that takes events lets itself be looked at.
+    if (d.last_success_ms_ == 0) d.unproven_ = std::move(problem);
   });
 }
 
@@ -52,14 +56,29 @@ void Delivery::rescan() {
 
 void Delivery::refill(journal::Journal& journal) {
   if (lanes_.wants_reread()) rescan();
-  if (exhausted_ || gone_ || lanes_.size() > kWindowRows / 2 || lanes_.bytes() > kWindowBytes / 2)
-    return;
+  auto full = [this] {
+    return gone_ || lanes_.rows() > kWindowRows / 2 || lanes_.bytes() > kWindowBytes / 2;
+  };
+  for (int64_t seq = 0; !full() && (seq = lanes_.wanted(clock::mono_us())) != 0;) {
+    auto row = journal.queued(name(), seq - 1, 1, kWindowBytes);
+    if (!row.empty() && row.front().event.seq == seq)
+      lanes_.reread(std::move(row.front()));
+    else
+      lanes_.settled(seq);  // dropped meanwhile
+  }
+  if (exhausted_ || full() || lanes_.waiting() >= kMostWaiting) return;
   // Read again, what was delivered and not yet written would be there as if it were not.
   if (lanes_.rereading() && has_outcomes()) return;
   auto rows = journal.queued(name(), lanes_.last_seq(), kWindowRows / 2, kWindowBytes / 2);
   exhausted_ = rows.empty();
-  for (const auto& row : rows)
-    if (row.attempts > 0) attempts_[row.event.seq] = row.attempts;
+  // In memory by the clock that is never set; whoever set the other one makes nothing wait longer
+  // than any backoff is.
+  int64_t now = clock::mono_us();
+  int64_t wall = clock::wall_us();
+  for (auto& row : rows) {
+    if (row.attempts > 0) attempts_.try_emplace(row.event.seq, row.attempts);
+    row.next_us = row.next_us <= wall ? 0 : now + std::min(row.next_us - wall, kMostWaitUs);
+  }
   lanes_.add(std::move(rows));
 }
 
@@ -77,22 +96,27 @@ void Delivery::send_more() {
   // never waits for this thread; they come back unsent when one fails. One call at a time until the
   // sink has taken something again.
   size_t most_calls = up_ ? limits_.in_flight * 2 : 1;
+  // Of a sink that is down the oldest and the newest are tried in turn: many events that it cannot
+  // digest, one behind the other, must not pass for an outage.
+  auto first = !up_ && failures_ % 2 == 1 ? Lanes::First::newest : Lanes::First::oldest;
   while (!gone_ && calls_ < most_calls) {
-    auto items = lanes_.take(limits_.batch, limits_.batch_bytes, clock::wall_us(),
+    auto items = lanes_.take(limits_.batch, limits_.batch_bytes, clock::mono_us(), first,
                              [this](const StoredEvent& e) { return sink_->wire_size(e); });
     if (items.empty()) return;
     auto batch = std::make_shared<std::vector<StoredEvent>>();
     batch->reserve(items.size());
     for (auto* item : items) batch->push_back(item->event);
     ++calls_;
-    sink_->send(*batch, [self = std::weak_ptr(self_), batch](const std::vector<Outcome>& outcomes) {
-      if (auto here = self.lock()) (*here)->done(*batch, outcomes);
+    sink_->send(*batch, [self = std::weak_ptr(self_), batch,
+                         began_ms = now](const std::vector<Outcome>& outcomes) {
+      if (auto here = self.lock()) (*here)->done(*batch, began_ms, outcomes);
     });
     if (now < down_until_ms_ && !one_suspect()) return;  // it answered from send() itself
   }
 }
 
-void Delivery::done(const std::vector<StoredEvent>& batch, const std::vector<Outcome>& outcomes) {
+void Delivery::done(const std::vector<StoredEvent>& batch, int64_t began_ms,
+                    const std::vector<Outcome>& outcomes) {
   --calls_;
   fault::point("courier.taken");
   bool any_taken =
@@ -103,13 +127,7 @@ void Delivery::done(const std::vector<StoredEvent>& batch, const std::vector<Out
       std::ranges::all_of(outcomes, [](const Outcome& o) { return o.verdict == Verdict::unsent; });
   // Any answer about an event, even a refusal, shows that the sink is there.
   if (any_taken || (!any_down && !none_sent)) {
-    last_success_ms_ = clock::mono_ms();
-    if (!up_) log::info("sink " + name() + " takes events again");
-    up_ = true;
-    failures_ = 0;
-    suspects_.clear();
-    down_until_ms_ = 0;
-    problem_.clear();
+    succeeded(began_ms);
   }
   if (any_down && !any_taken) {
     auto worst = std::ranges::find_if(
@@ -123,6 +141,20 @@ void Delivery::done(const std::vector<StoredEvent>& batch, const std::vector<Out
   // The next goes at once and not after every other answer that is there to be read, so that the
   // receiver has something to do meanwhile.
   if (flowing_ && any_taken) pump();
+}
+
+void Delivery::succeeded(int64_t began_ms) {
+  last_success_ms_ = clock::mono_ms();
+  unproven_.clear();
+  failures_ = 0;
+  suspects_.clear();
+  // Who asked to be left alone while this was under way has not changed their mind.
+  if (asked_to_wait_ && began_ms <= asked_ms_ && last_success_ms_ < down_until_ms_) return;
+  if (!up_) log::info("sink " + name() + " takes events again");
+  up_ = true;
+  asked_to_wait_ = false;
+  down_until_ms_ = 0;
+  problem_.clear();
 }
 
 void Delivery::one_done(const StoredEvent& event, const Outcome& o) {
@@ -194,8 +226,12 @@ void Delivery::down(const Outcome& o) {
   ++failures_;
   int64_t wait =
       o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs) : backoff_ms(failures_);
-  down_until_ms_ = clock::mono_ms() + wait;
-  asked_to_wait_ = o.retry_after_ms >= 0;
+  int64_t now = clock::mono_ms();
+  // Of two that ask, the one who wants more; a failure does not cut a pause short either.
+  bool pausing = asked_to_wait_ && now < down_until_ms_;
+  down_until_ms_ = pausing ? std::max(down_until_ms_, now + wait) : now + wait;
+  asked_to_wait_ = pausing || o.retry_after_ms >= 0;
+  if (o.retry_after_ms >= 0) asked_ms_ = now;
   if (up_)
     log::warning("sink " + name() + ": " + o.reason +
                  "; its events wait in the journal, next try in " +
@@ -212,7 +248,8 @@ void Delivery::end(Ended ended) {
   }
   // The next of the lane may go at once: a repeat after a crash keeps the order.
   if (ended.how == Ended::How::postponed)
-    lanes_.postponed(ended.seq, ended.next_us);
+    lanes_.postponed(ended.seq,
+                     clock::mono_us() + std::max<int64_t>(ended.next_us - clock::wall_us(), 1));
   else
     lanes_.settled(ended.seq);
   if (ended.how == Ended::How::buried) ++totals_.dead;
@@ -220,8 +257,13 @@ void Delivery::end(Ended ended) {
 }
 
 bool Delivery::too_old(const StoredEvent& event) const {
-  // By when it was queued: what is replayed, or comes from a clock that is wrong, has its chance.
-  return clock::wall_us() - lanes_.head(event.seq).since_us > config_.give_up_hours * 3'600'000'000;
+  // By when it was queued: what is replayed has its chance. A clock that is set forward ages
+  // everything at once, so some tries are asked for too, unless nothing went through for as long.
+  if (clock::wall_us() - lanes_.head(event.seq).since_us <= config_.give_up_hours * 3'600'000'000)
+    return false;
+  int64_t silent_ms = clock::mono_ms() - std::max(last_success_ms_, made_ms_);
+  return attempts_.at(event.seq) >= std::max(config_.give_up_hours, kFewestTries) ||
+         silent_ms > config_.give_up_hours * 3'600'000;
 }
 
 void Delivery::write(journal::Journal& journal) {
@@ -256,16 +298,17 @@ int64_t Delivery::next_try_ms() const {
   if (gone_) return INT64_MAX;
   int64_t now = clock::mono_ms();
   if (now < down_until_ms_) return down_until_ms_;
-  if (!exhausted_ && lanes_.size() == 0) return now;  // there may be more in the journal
+  if (!exhausted_ && lanes_.rows() == 0 && lanes_.waiting() < kMostWaiting)
+    return now;  // there may be more in the journal
   if (lanes_.next_us() == INT64_MAX) return INT64_MAX;
-  return now + std::max<int64_t>(0, (lanes_.next_us() - clock::wall_us()) / 1000 + 1);
+  return std::max(now, lanes_.next_us() / 1000 + 1);
 }
 
 SinkStats Delivery::stats() const {
   SinkStats s = totals_;
-  s.up = up_ && problem_.empty();
+  s.up = up_ && unproven_.empty();
   s.disabled = gone_;
-  s.problem = problem_;
+  s.problem = problem_.empty() ? unproven_ : problem_;
   return s;
 }
 

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/config/config.h"
 #include "common/journal/journal.h"
 #include "common/sinks/sink.h"
@@ -58,7 +59,9 @@ class Delivery {
   };
 
   void send_more();
-  void done(const std::vector<StoredEvent>& batch, const std::vector<Outcome>& outcomes);
+  void done(const std::vector<StoredEvent>& batch, int64_t began_ms,
+            const std::vector<Outcome>& outcomes);
+  void succeeded(int64_t began_ms);
   void one_done(const StoredEvent& event, const Outcome& outcome);
   void down(const Outcome& outcome);
   bool one_suspect() const;
@@ -85,10 +88,13 @@ class Delivery {
   bool gone_ = false;
   int failures_ = 0;  // of the sink as a whole, in a row
   int64_t down_until_ms_ = 0;
-  bool asked_to_wait_ = false;  // the receiver named that time
+  bool asked_to_wait_ = false;  // the receiver named that time,
+  int64_t asked_ms_ = 0;        // at this one
   std::set<int64_t> suspects_;  // events that failed since the last success
   int64_t last_success_ms_ = 0;
-  std::string problem_;
+  int64_t made_ms_ = clock::mono_ms();
+  std::string problem_;   // of the last call that failed
+  std::string unproven_;  // what the check said, as long as nothing was delivered
   SinkStats totals_;
 };
 

@@ -300,8 +300,8 @@ bool Importer::commit() {
   stats_.journal_up = true;
   log::clear("journal", "the journal can be written again");
   fault::point("import.committed");
+  if (events_.took_back()) hooks_.requeued();  // first, so that they go in order
   hooks_.journaled();
-  if (events_.took_back()) hooks_.requeued();
   for (size_t i = 0; i < n; ++i) {
     Item item = std::move(ready_.front());
     ready_.pop_front();

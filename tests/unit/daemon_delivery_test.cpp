@@ -8,11 +8,16 @@
 namespace sluice::daemon {
 namespace {
 
-// Answers at once with whatever `judge` says of an event.
+// Answers with whatever `judge` says of an event: at once, or, where `late`, by answer().
 class Scripted : public Sink {
  public:
   SinkLimits limits() const override { return {1, 0, 1}; }
   void send(std::span<const StoredEvent> batch, Delivered done) override {
+    if (late) {
+      sent.push_back(batch.front().id);
+      open.push_back(std::move(done));
+      return;
+    }
     std::vector<Outcome> out;
     for (const auto& e : batch) {
       sent.push_back(e.id);
@@ -20,10 +25,15 @@ class Scripted : public Sink {
     }
     done(std::move(out));
   }
-  void check(Checked done) override { done({}); }
+  void check(Checked done) override { done(check_says); }
 
   std::function<Outcome(const StoredEvent&)> judge = [](const StoredEvent&) { return Outcome{}; };
+  void answer(size_t which, Outcome outcome) { std::exchange(open[which], {})({outcome}); }
+
   std::vector<std::string> sent;
+  std::string check_says;
+  bool late = false;
+  std::vector<Delivered> open;
 };
 
 class Deliveries : public ::testing::Test {
@@ -35,13 +45,13 @@ class Deliveries : public ::testing::Test {
     config_.give_up_hours = 1;
     delivery_ = std::make_unique<Delivery>(config_, std::move(sink));
   }
-  void add(const std::string& id, const std::string& job = "1") {
+  void add(const std::string& id, const std::string& job = "1", size_t bytes = 2) {
     journal::NewEvent e;
     e.id = id;
     e.type = "slurm.job.end";
     e.lane = job;
     e.time_us = clock::wall_us();
-    e.body = "{}";
+    e.body.assign(bytes, ' ');
     int64_t seq = 0;
     ASSERT_TRUE(journal_->add_event(e, {"s"}, &seq));
     delivery_->more_rows();
@@ -154,6 +164,60 @@ TEST_F(Deliveries, OneEventThatAlwaysFailsIsNoOutage) {
   }
   EXPECT_EQ(journal_->dead_length("s"), 1);
   EXPECT_EQ(journal_->queue_length("s"), 0);
+}
+
+// What the receiver cannot digest fills no window: not few large ones, not many small ones.
+TEST_F(Deliveries, ManyEventsThatAlwaysFailHoldUpNobody) {
+  auto is_bad = [](const StoredEvent& e) { return e.id.starts_with("bad"); };
+  sink_->judge = [&](const StoredEvent& e) {
+    return is_bad(e) ? Outcome{Verdict::sink_down, "scripted", -1} : Outcome{};
+  };
+  {
+    journal::Transaction t(journal_->db());
+    for (int i = 0; i < 40; ++i)
+      add("bad-large" + std::to_string(i), std::to_string(i % 2), 200'000);
+    for (int i = 0; i < 1500; ++i) add("bad" + std::to_string(i), "b" + std::to_string(i));
+    for (int i = 0; i < 50; ++i) add("good" + std::to_string(i), "g" + std::to_string(i));
+    t.commit();
+  }
+  size_t good = 0;
+  for (int minute = 0; minute < 20 && good < 50; ++minute) {
+    for (int i = 0; i < 60; ++i) later(1000);
+    good = static_cast<size_t>(std::ranges::count_if(
+        sink_->sent, [](const std::string& id) { return id.starts_with("good"); }));
+  }
+  EXPECT_EQ(good, 50U);
+}
+
+TEST_F(Deliveries, RetryAfterOutlastsTheSuccessOfAnEarlierCall) {
+  sink_->late = true;
+  for (const char* job : {"1", "2", "3", "4"}) add(job, job);
+  turn();
+  ASSERT_EQ(sink_->open.size(), 2U);
+  later(10);
+  sink_->answer(1, {Verdict::sink_down, "429", 60'000});
+  later(10);
+  sink_->answer(0, {});
+  later(59'000);
+  EXPECT_EQ(sink_->open.size(), 2U);
+  EXPECT_FALSE(delivery_->stats().up);
+  later(1'000);
+  ASSERT_EQ(sink_->open.size(), 3U);
+  sink_->answer(2, {});
+  turn();
+  EXPECT_TRUE(delivery_->stats().up);
+  EXPECT_GT(sink_->open.size(), 3U);
+}
+
+TEST_F(Deliveries, ACheckThatFailsLateSaysNothingOfASinkThatTakes) {
+  sink_->check_says = "no OPTIONS here";
+  delivery_->check();
+  EXPECT_FALSE(delivery_->stats().up);
+  add("a");
+  turn();
+  EXPECT_TRUE(delivery_->stats().up);
+  delivery_->check();
+  EXPECT_TRUE(delivery_->stats().up);
 }
 
 TEST_F(Deliveries, RetryAfterIsHonouredForTheWholeSink) {
