@@ -34,6 +34,17 @@ void Client::poll(int64_t timeout_ms) {
   impl_->start();
 }
 
+void Client::recall() {
+  impl_->start();
+  impl_->loop.recall();
+}
+
+void Client::drop() {
+  impl_->unstarted.clear();
+  impl_->loop.drop();
+  impl_->in_flight = 0;
+}
+
 void Client::wake() {
   impl_->loop.wake();
 }

@@ -31,7 +31,8 @@ struct Request {
   bool deny_private = false;            // refuse private, loopback and link-local addresses
   // Of the requests of one group at most `at_once` are under way, the others wait here in order;
   // their timeouts begin when their turn comes. As soon as one ends with anything but 2xx, those
-  // that wait come back unsent: whether they still should go is their sender's to say.
+  // that wait come back unsent, as does what has waited for a minute: whether they still should go
+  // is their sender's to say.
   // Empty: no bound.
   std::string group;
   size_t at_once = 1;
@@ -67,6 +68,11 @@ class Client {
   // wake().
   void poll(int64_t timeout_ms);
   void wake();
+
+  // What waits for its turn in a group comes back unsent, by poll().
+  void recall();
+  // Nothing is under way afterwards; the callbacks are not called.
+  void drop();
 
   size_t in_flight() const;
   int64_t cpu_us() const;  // CPU time of the client's own thread

@@ -16,6 +16,7 @@ namespace {
 constexpr long kCachedConnections = 256;
 constexpr size_t kIdleHandles = 256;
 constexpr int kLongestSleepMs = 60'000;
+constexpr int64_t kLongestTurnMs = 60'000;
 
 void init_curl_once() {
   static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -41,16 +42,38 @@ void Loop::launch() {
 }
 
 Loop::~Loop() {
+  drop();
+  idle_.clear();
+  curl_multi_cleanup(multi_);
+}
+
+void Loop::drop() {
+  end_thread();
+  for (auto& [easy, transfer] : active_) curl_multi_remove_handle(multi_, easy);
+  active_.clear();
+  groups_.clear();
+  started_.clear();
+  finished_.clear();
+  ended_.clear();
+}
+
+void Loop::end_thread() {
+  if (!thread_.joinable()) return;
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
   curl_multi_wakeup(multi_);
-  if (thread_.joinable()) thread_.join();
-  for (auto& [easy, transfer] : active_) curl_multi_remove_handle(multi_, easy);
-  active_.clear();
-  idle_.clear();
-  curl_multi_cleanup(multi_);
+  thread_.join();
+  stop_ = recall_ = false;
+}
+
+void Loop::recall() {
+  {
+    std::lock_guard lock(mutex_);
+    recall_ = true;
+  }
+  curl_multi_wakeup(multi_);
 }
 
 void Loop::start(Exchanges exchanges) {
@@ -104,13 +127,17 @@ bool Loop::may_sleep() {
 // False when it is over.
 bool Loop::take_started() {
   Exchanges taken;
+  bool recall = false;
   {
     std::lock_guard lock(mutex_);
     asleep_ = false;
     if (stop_) return false;
     taken.swap(started_);
+    recall = std::exchange(recall_, false);
   }
   for (auto& exchange : taken) in_turn(std::move(exchange));
+  if (recall)
+    for (auto& [name, group] : groups_) end_unsent(&group.waiting);
   return true;
 }
 
@@ -119,6 +146,7 @@ void Loop::in_turn(std::unique_ptr<Exchange> exchange) {
   if (!r.group.empty()) {
     Group& group = groups_[r.group];
     if (group.under_way >= r.at_once) {
+      exchange->since_ms = clock::mono_ms();
       group.waiting.push_back(std::move(exchange));
       return;
     }
@@ -146,20 +174,24 @@ void Loop::finished(std::unique_ptr<Exchange> exchange) {
   finished_.push_back(std::move(exchange));
   if (group == groups_.end()) return;
   auto& waiting = group->second.waiting;
-  if (!well) {
-    for (auto& unsent : waiting) {
-      unsent->response.unsent = true;
-      finished_.push_back(std::move(unsent));
-    }
-    waiting.clear();
-  }
+  // What waited for long was signed long ago.
+  if (!well || (!waiting.empty() && clock::mono_ms() - waiting.front()->since_ms > kLongestTurnMs))
+    end_unsent(&waiting);
   if (!waiting.empty()) {
     auto next = std::move(waiting.front());
-    waiting.pop_front();
+    waiting.erase(waiting.begin());
     begin(std::move(next));
   } else if (--group->second.under_way == 0) {
     groups_.erase(group);
   }
+}
+
+void Loop::end_unsent(Exchanges* waiting) {
+  for (auto& exchange : *waiting) {
+    exchange->response.unsent = true;
+    finished_.push_back(std::move(exchange));
+  }
+  waiting->clear();
 }
 
 void Loop::collect() {

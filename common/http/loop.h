@@ -7,7 +7,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,6 +30,8 @@ class Loop {
 
   // The owner's thread.
   void start(Exchanges exchanges);
+  void recall();  // those that wait for their turn end, unsent
+  void drop();    // all end here and now, and nobody hears of them
   // What ended since the last call; waits at most `timeout_ms` for the first, or for wake().
   Exchanges ended(int64_t timeout_ms);
   int64_t cpu_us();
@@ -41,6 +42,8 @@ class Loop {
   void launch();  // with the first request: who sends none has no thread
   void run();
   bool take_started();
+  void end_thread();
+  void end_unsent(Exchanges* waiting);
   bool may_sleep();
   void in_turn(std::unique_ptr<Exchange> exchange);
   void begin(std::unique_ptr<Exchange> exchange);
@@ -55,6 +58,7 @@ class Loop {
   std::condition_variable told_;
   Exchanges started_, ended_;
   bool woken_ = false;
+  bool recall_ = false;
   bool stop_ = false;
   bool asleep_ = false;  // the loop is in curl_multi_poll, or about to be
 
@@ -66,7 +70,7 @@ class Loop {
   size_t idle_count_ = 0;
   struct Group {
     size_t under_way = 0;
-    std::deque<std::unique_ptr<Exchange>> waiting;
+    Exchanges waiting;
   };
   std::unordered_map<std::string, Group> groups_;
   Exchanges finished_;  // not handed over yet

@@ -20,6 +20,7 @@ struct Exchange {
   Request request;
   Done done;
   Response response;
+  int64_t since_ms = 0;  // of waiting for its turn
 };
 
 class Transfer {

@@ -54,10 +54,37 @@ void Courier::reload(std::shared_ptr<const config::Config> config) {
   http_.wake();
 }
 
-// Sinks are made anew: what was under way is forgotten here and, still being in the queue, sent
-// again. Called with every outcome written.
+void Courier::take_config() {
+  std::shared_ptr<const config::Config> fresh;
+  {
+    std::lock_guard lock(mutex_);
+    fresh = new_config_;
+  }
+  if (!fresh) return;
+  come_to_rest();
+  if (!write_outcomes()) return;  // and again at the next turn
+  config_ = std::move(fresh);
+  {
+    std::lock_guard lock(mutex_);
+    if (new_config_ == config_) new_config_.reset();
+  }
+  open_sinks();
+}
+
+// Of a job one event at a time is under way, also across a reload, and nothing goes to a place that
+// the configuration does not name any more. What is cut off here is sent again, with the same id.
+void Courier::come_to_rest() {
+  for (auto& [name, sink] : sinks_) sink->hold();
+  http_.recall();
+  int64_t until = clock::mono_ms() + kStopMs;
+  auto idle = [](const auto& s) { return s.second->idle(); };
+  while (!std::ranges::all_of(sinks_, idle) && clock::mono_ms() < until) http_.poll(kTickMs / 10);
+}
+
+// Sinks are made anew, with every outcome written.
 void Courier::open_sinks() {
-  sinks_.clear();
+  auto old = std::exchange(sinks_, {});
+  http_.drop();
   std::map<std::string, int> names;
   for (const auto& [name, sink] : config_->sinks) {
     names[name] = 1;
@@ -70,6 +97,7 @@ void Courier::open_sinks() {
       continue;
     }
     auto& delivery = sinks_[name] = std::make_unique<Delivery>(sink, std::move(made));
+    if (auto before = old.find(name); before != old.end()) delivery->goes_on_from(*before->second);
     delivery->check();
   }
   stats_.keep_sinks(names);
@@ -80,15 +108,7 @@ void Courier::loop() {
   for (;;) {
     int64_t now = clock::mono_ms();
     if (stop_ && stop_at == INT64_MAX) stop_at = now + kStopMs;
-    {
-      std::unique_lock lock(mutex_);
-      if (new_config_ && write_outcomes()) {
-        config_ = std::move(new_config_);
-        new_config_.reset();
-        lock.unlock();
-        open_sinks();
-      }
-    }
+    take_config();
     bool news = journaled_.exchange(false);
     // What was delivered must have left the queue before it is read from its start again.
     bool older = requeued_ && write_outcomes() && requeued_.exchange(false);

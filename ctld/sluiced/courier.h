@@ -45,6 +45,8 @@ class Courier {
 
  private:
   void loop();
+  void take_config();
+  void come_to_rest();
   void open_sinks();
   bool write_outcomes();
   void show();

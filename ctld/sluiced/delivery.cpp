@@ -49,6 +49,17 @@ void Delivery::check() {
   });
 }
 
+void Delivery::goes_on_from(const Delivery& before) {
+  totals_ = before.totals_;
+  if (!before.asked_to_wait_ || before.gone_ || before.config_.settings != config_.settings) return;
+  up_ = false;
+  asked_to_wait_ = true;
+  asked_ms_ = before.asked_ms_;
+  down_until_ms_ = before.down_until_ms_;
+  failures_ = before.failures_;
+  problem_ = before.problem_;
+}
+
 void Delivery::rescan() {
   exhausted_ = false;
   lanes_.forget_position();

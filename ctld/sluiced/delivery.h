@@ -23,6 +23,8 @@ class Delivery {
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
+  // Of the same sink before a reload: who asked to be left alone still is.
+  void goes_on_from(const Delivery& before);
   void check();                            // is the sink usable at all? asked at start and reload
   void refill(journal::Journal& journal);  // may throw DbError
   void pump();                             // starts what may be started now, and as answers come

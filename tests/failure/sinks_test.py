@@ -121,6 +121,24 @@ class Sinks(unittest.TestCase):
         self.ask("reload")
         self.assert_accounted()
 
+    def test_reload_recalls_what_was_ready_for_the_old_place(self):
+        self.reconfigured(in_flight=4)
+        self.hook.misbehave(times=EVER, delay=1.5, status=200)
+        self.wait_ended(self.jobs(8))
+        eventually(lambda: self.state()["queued"] >= 8, 10, "events that wait")
+        before = len(self.posts())
+        eventually(lambda: len(self.posts()) > before, 10, "a call under way")
+        before = len(self.posts())
+        other = self.enterContext(Receiver())
+        self.reconfigured(url=other.url, in_flight=4)
+        eventually(lambda: self.state()["queued"] == 0, 20, "all is delivered")
+        # The others of those four, and none of those that were signed and waited behind them.
+        self.assertLessEqual(len(self.posts()) - before, 3)
+        there = {e["id"] for _, e in lines_of(self.c.layout.sluiced / "every.jsonl")}
+        taken = [e["id"] for e in self.taken()] + [r.json()["id"] for r in other.requests
+                                                   if r.method == "POST"]
+        self.assertEqual(sorted(taken), sorted(there))
+
     def test_down_for_hours(self):
         self.hook.down()
         jobs = self.jobs(5)

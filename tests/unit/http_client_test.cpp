@@ -263,6 +263,35 @@ TEST(HttpClient, WhatWaitsComesBackUnsentWhenOneOfItsGroupFails) {
   EXPECT_EQ(ended.back(), std::make_pair(200, false));
 }
 
+TEST(HttpClient, RecalledWhileItWaits) {
+  LoopbackServer server(
+      [](const Seen& s) { return s.body == "hangs" ? Reply{"", false, true} : reply(200); });
+  Client client;
+  std::vector<std::string> ended;
+  auto send = [&](const std::string& body) {
+    Request r = post(server.url(), body);
+    r.group = "one";
+    client.send(std::move(r), [&ended, body](const Response& a) {
+      ended.push_back(body + (a.unsent ? " unsent" : ""));
+    });
+  };
+  send("hangs");
+  send("waits");
+  int64_t until = clock::mono_ms() + 20'000;
+  while (server.seen().empty() && clock::mono_ms() < until) client.poll(10);
+  client.recall();
+  while (ended.empty() && clock::mono_ms() < until) client.poll(100);
+  EXPECT_EQ(ended, std::vector<std::string>{"waits unsent"});
+  EXPECT_EQ(client.in_flight(), 1U);
+
+  client.drop();
+  EXPECT_EQ(client.in_flight(), 0U);
+  send("goes");  // the client goes on, the group is empty
+  while (ended.size() < 2 && clock::mono_ms() < until) client.poll(100);
+  EXPECT_EQ(ended.back(), "goes");
+  EXPECT_EQ(ended.size(), 2U);
+}
+
 TEST(RetryAfter, BothForms) {
   auto with = [](std::string head) {
     return Response{503, "", std::move(head), ""}.retry_after_ms();
