@@ -8,10 +8,13 @@ namespace {
 
 constexpr int64_t kLateSeconds = 300;  // an undelivered event older than this is worth a look
 
-client::Outcome<Json> asked(const std::string& socket, const char* op) {
+constexpr int kProbeMs = 60'000;  // a sink's check takes as long as its timeout_s
+
+client::Outcome<Json> asked(const std::string& socket, const char* op,
+                            int timeout_ms = client::kTimeoutMs) {
   auto connection = client::Connection::open(socket);
   if (!connection) return std::unexpected(connection.error());
-  return connection->ask(request(op));
+  return connection->ask(request(op), timeout_ms);
 }
 
 void check_about(const Patient& p, Findings* findings) {
@@ -30,17 +33,23 @@ void check_about(const Patient& p, Findings* findings) {
         "restart sluiced, or give doctor its configuration: " + p.about.get("config").str());
 }
 
-void check_sink(const std::string& name, const Json& sink, Findings* findings) {
+// `probed` is what a look at it just now found: null if it is as it should be.
+void check_sink(const std::string& name, const Json& sink, const Json& probed, Findings* findings) {
   std::string check = "sink." + name;
   std::string problem = sink.get("problem").str();
   int64_t queued = sink.get("queued").integer();
   int64_t dead = sink.get("dead").integer();
   std::string state = sink.get("state").str();
-  if (state != "up")
+  if (state == "up" && probed.is_string() && sink.get("delivered").integer() == 0)
+    findings->error(check, probed.str(), "mend what it says; events are kept and sent then");
+  else if (state != "up")
     findings->error(check,
                     "is " + state + ": " + problem + "; " + std::to_string(queued) + " events wait",
                     state == "disabled" ? "the receiver wants no more (410); configure it anew"
                                         : "mend what it says; events are kept and sent then");
+  else if (probed.is_string())
+    findings->warning(check, "takes events, but a look at it says: " + probed.str(),
+                      "if deliveries go on, allow what the look needs; else mend what it says");
   else
     findings->ok(check, "is up, " + std::to_string(queued) + " queued, " +
                             std::to_string(sink.get("delivered").integer()) + " delivered");
@@ -91,7 +100,8 @@ void check_status(const Patient& p, Findings* findings) {
                     "is its disk full or read-only? sluiced's log says what SQLite said");
   if (s.get("sinks").size() == 0)
     findings->warning("sinks", "none are configured", "add one under sinks in sluice.json");
-  for (const auto& [name, sink] : s.get("sinks").members()) check_sink(name, sink, findings);
+  for (const auto& [name, sink] : s.get("sinks").members())
+    check_sink(name, sink, p.probed.get(name), findings);
 }
 
 }  // namespace
@@ -104,6 +114,9 @@ void check_daemon(Patient* p, Findings* findings) {
                            "systemctl status sluiced; its log says why it does not run");
   p->about = *about;
   check_about(*p, findings);
+  // First, so that the status has what it found.
+  if (p->role == config::Role::controller)
+    if (auto probed = asked(p->socket, "probe", kProbeMs)) p->probed = probed->get("sinks");
   auto status = asked(p->socket, "status");
   if (!status || status->has("error"))
     return findings->skipped("sinks", status ? status->get("error").str() : status.error().what,

@@ -54,6 +54,7 @@ struct Patient {
   std::string socket;
   Json about;
   Json status;
+  Json probed;  // by sink: what a look at it found
 };
 
 // PrEp, job completion and SPANK plugins: in slurm.conf, there, and loaded.

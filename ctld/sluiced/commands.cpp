@@ -1,6 +1,7 @@
 #include "ctld/sluiced/commands.h"
 
 #include "common/base/clock.h"
+#include "common/base/text.h"
 #include "ctld/sluiced/metrics.h"
 
 namespace sluice::daemon {
@@ -19,6 +20,15 @@ Json problem(const std::string& text) {
 Json count(const char* key, int64_t n) {
   Json out = Json::object();
   out.set(key, Json::of(n));
+  return out;
+}
+
+Json probed(const Probe::Problems& problems) {
+  Json sinks = Json::object();
+  for (const auto& [name, problem] : problems)
+    sinks.set(name, problem.empty() ? Json() : Json::of(text::to_utf8(problem)));
+  Json out = Json::object();
+  out.set("sinks", sinks);
   return out;
 }
 
@@ -58,6 +68,11 @@ void Commands::request(const Json& r, const Caller& caller, const Reply& reply) 
     if (op == "sweep") {
       hooks_.sweep();
       return reply.answer(count("sweep", 1));
+    }
+    if (op == "probe") {
+      hooks_.probe(std::make_shared<Probe>(
+          [reply](const Probe::Problems& problems) { reply.answer(probed(problems)); }));
+      return;
     }
     if (op == "metrics") {
       Json out = Json::object();

@@ -10,6 +10,7 @@
 
 #include "common/config/config.h"
 #include "common/journal/journal.h"
+#include "ctld/sluiced/probe.h"
 #include "ctld/sluiced/server.h"
 #include "ctld/sluiced/stats.h"
 
@@ -19,6 +20,7 @@ struct CommandHooks {
   std::function<void()> requeued;       // rows came back into the queue
   std::function<std::string()> reload;  // "" or why the old configuration stays
   std::function<void()> sweep;
+  std::function<void(std::shared_ptr<Probe>)> probe;
   std::function<Json()> about;  // role, cluster, version, paths
 };
 

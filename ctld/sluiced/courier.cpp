@@ -54,6 +54,25 @@ void Courier::reload(std::shared_ptr<const config::Config> config) {
   http_.wake();
 }
 
+void Courier::probe(std::shared_ptr<Probe> probe) {
+  {
+    std::lock_guard lock(mutex_);
+    probes_.push_back(std::move(probe));
+  }
+  http_.wake();
+}
+
+void Courier::take_probes() {
+  std::vector<std::shared_ptr<Probe>> probes;
+  {
+    std::lock_guard lock(mutex_);
+    probes.swap(probes_);
+  }
+  for (const auto& probe : probes)
+    for (auto& [name, sink] : sinks_)
+      sink->check([probe, name](const std::string& problem) { probe->found(name, problem); });
+}
+
 void Courier::take_config() {
   std::shared_ptr<const config::Config> fresh;
   {
@@ -109,6 +128,7 @@ void Courier::loop() {
     int64_t now = clock::mono_ms();
     if (stop_ && stop_at == INT64_MAX) stop_at = now + kStopMs;
     take_config();
+    take_probes();
     bool news = journaled_.exchange(false);
     // What was delivered must have left the queue before it is read from its start again.
     bool older = requeued_ && write_outcomes() && requeued_.exchange(false);

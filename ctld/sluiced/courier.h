@@ -22,6 +22,7 @@
 #include "common/journal/journal.h"
 #include "common/sinks/sink.h"
 #include "ctld/sluiced/delivery.h"
+#include "ctld/sluiced/probe.h"
 #include "ctld/sluiced/stats.h"
 
 namespace sluice::daemon {
@@ -42,10 +43,12 @@ class Courier {
   void journaled();  // there are new rows in the queue
   void requeued();   // rows came back that are older than what was read (replay, dead retry)
   void reload(std::shared_ptr<const config::Config> config);
+  void probe(std::shared_ptr<Probe> probe);  // looks at each sink, and lets go of it
 
  private:
   void loop();
   void take_config();
+  void take_probes();
   void come_to_rest();
   void open_sinks();
   bool write_outcomes();
@@ -66,6 +69,7 @@ class Courier {
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::shared_ptr<const config::Config> new_config_;
+  std::vector<std::shared_ptr<Probe>> probes_;
   std::thread thread_;
 };
 

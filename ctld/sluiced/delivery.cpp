@@ -35,8 +35,13 @@ int64_t backoff_ms(int64_t failures) {
 Delivery::Delivery(const config::SinkConfig& config, std::unique_ptr<Sink> sink)
     : config_(config), sink_(std::move(sink)), limits_(sink_->limits()) {}
 
-void Delivery::check() {
-  sink_->check([self = std::weak_ptr(self_)](std::string problem) {
+void Delivery::check(std::function<void(const std::string&)> told) {
+  if (gone_) {  // it said never again
+    if (told) told(problem_);
+    return;
+  }
+  sink_->check([self = std::weak_ptr(self_), told = std::move(told)](std::string problem) {
+    if (told) told(problem);
     auto here = self.lock();
     if (!here) return;
     Delivery& d = **here;

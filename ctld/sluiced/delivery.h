@@ -2,6 +2,7 @@
 // courier's thread. Outcomes are gathered here and written by the courier, many in one transaction.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -25,7 +26,9 @@ class Delivery {
 
   // Of the same sink before a reload: who asked to be left alone still is.
   void goes_on_from(const Delivery& before);
-  void check();                            // is the sink usable at all? asked at start and reload
+  // `told` gets what the sink itself says, on this thread.
+  void check(std::function<void(const std::string& problem)> told =
+                 {});                      // is the sink usable at all? asked at start and reload
   void refill(journal::Journal& journal);  // may throw DbError
   void pump();                             // starts what may be started now, and as answers come
   void hold() { flowing_ = false; }        // from here on nothing starts until pump() is called

@@ -1,5 +1,6 @@
 """A webhook that fails in every way: nothing is lost, nothing blocks, order holds."""
 
+import json
 import unittest
 from collections import defaultdict
 
@@ -138,6 +139,18 @@ class Sinks(unittest.TestCase):
         taken = [e["id"] for e in self.taken()] + [r.json()["id"] for r in other.requests
                                                    if r.method == "POST"]
         self.assertEqual(sorted(taken), sorted(there))
+
+    def test_a_look_at_it_finds_what_is_down(self):
+        self.assertEqual(self.ask("probe")["sinks"], {"every": None, "mine": None, "hook": None})
+        self.hook.down()
+        found = self.ask("probe")["sinks"]
+        self.assertIn("127.0.0.1", found["hook"])
+        self.assertIsNone(found["every"])
+        doctor = self.c.run([f"{self.c.layout.build}/common/sluice", "doctor", "--json", "--config",
+                             self.c.sluice_json], env={"SLUICE_SOCKET": socket_of(self.c)},
+                            check=False)
+        told = {f["check"]: f["health"] for f in json.loads(doctor.stdout)["findings"]}
+        self.assertEqual((told["sink.hook"], told["sink.every"]), ("error", "ok"), doctor.stdout)
 
     def test_down_for_hours(self):
         self.hook.down()
