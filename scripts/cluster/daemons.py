@@ -1,10 +1,16 @@
 """The command line and environment of each daemon: one place to change how one is started."""
 
+import os
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+SANITIZERS = ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")
+
+
 def environment(layout, **more):
-    return {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root",
+    passed_on = {name: os.environ[name] for name in SANITIZERS if name in os.environ}
+    return {**passed_on, "PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root",
             "SLURM_CONF": str(layout.slurm_conf), **{k: str(v) for k, v in more.items()}}
 
 
@@ -25,6 +31,8 @@ def slurmd(layout, node):
 
 
 def sluiced(layout, config_path, node=None):
-    """The controller's sluiced, or a node's where `node` is given."""
+    """The controller's sluiced, or a node's where `node` is given. SLUICE_SLUICED names another
+    than the build folder's, such as one with a sanitizer."""
+    binary = os.environ.get("SLUICE_SLUICED") or f"{layout.build}/ctld/sluiced/sluiced"
     role = ["--role", "node"] if node else []
-    return [f"{layout.build}/ctld/sluiced/sluiced", *role, "--config", str(config_path)]
+    return [binary, *role, "--config", str(config_path)]
