@@ -57,6 +57,13 @@ struct DeadLetter {
   int64_t time_us = 0;
 };
 
+// What retention and the bound took away.
+struct Forgotten {
+  int64_t rows = 0;         // events and runs
+  int64_t letters = 0;      // dead letters
+  int64_t undelivered = 0;  // queue rows: an event that had still to reach two sinks counts twice
+};
+
 struct EventFilter {
   int64_t after_seq = 0;
   int64_t since_us = 0;
@@ -124,10 +131,10 @@ class Journal {
   // Retention: forgets delivered events, dead letters and closed runs older than `before_us`, at
   // most `limit` events and runs; returns how many of both went.
   int64_t prune(int64_t before_us, size_t limit);
-  // When the file is over its bound: the oldest events made before `keep_us` go, delivered ones
-  // first, then dead letters, then those that had not reached every sink, which `lost` counts.
-  // Runs stay: slurmctld may still know them.
-  int64_t shrink(int64_t keep_us, size_t limit, int64_t* lost);
+  // Takes the oldest events made before `keep_us` until no more than `max_bytes` are in use, at
+  // most `limit`: delivered ones first, then those that only dead letters hold, then those that
+  // still have to reach a sink. Runs stay: slurmctld may still know them.
+  Forgotten shrink(int64_t max_bytes, int64_t keep_us, size_t limit);
   // Rows of a sink that is no longer configured, queued before `before_us`, become dead letters.
   int64_t bury_orphans(const std::string& sink, int64_t before_us);
   int64_t bytes_used();
@@ -138,6 +145,8 @@ class Journal {
  private:
   bool has_seq(int64_t seq);
   int64_t drop_delivered(int64_t before_us, int64_t limit);
+  void drop_oldest(const char* which, int64_t max_bytes, int64_t before_us, int64_t limit,
+                   Forgotten* out);
   explicit Journal(Db db) : db_(std::move(db)) {}
   Db db_;
 };

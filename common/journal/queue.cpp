@@ -147,22 +147,38 @@ int64_t Journal::drop_delivered(int64_t before_us, int64_t limit) {
   return db_.changes();
 }
 
-int64_t Journal::shrink(int64_t keep_us, size_t limit, int64_t* lost) {
-  *lost = 0;
+Forgotten Journal::shrink(int64_t max_bytes, int64_t keep_us, size_t limit) {
+  Forgotten out;
   auto n = static_cast<int64_t>(limit);
-  if (int64_t gone = drop_delivered(keep_us, n); gone > 0) return gone;
-  db_.query("DELETE FROM dead WHERE seq IN (SELECT seq FROM dead ORDER BY seq LIMIT ?)")
-      .bind(n)
-      .run();
-  if (db_.changes() > 0) return drop_delivered(keep_us, n) + 1;
-  db_.query("DELETE FROM queue WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)")
-      .bind(n)
-      .run();
-  db_.query("DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)")
-      .bind(n)
-      .run();
-  *lost = db_.changes();
-  return *lost;
+  out.rows = drop_delivered(keep_us, n);
+  // No delivered event is left before keep_us now, or the limit is reached.
+  drop_oldest(
+      "SELECT seq FROM events e WHERE time_us < ? "
+      "AND NOT EXISTS(SELECT 1 FROM queue q WHERE q.seq = e.seq) ORDER BY time_us LIMIT ?",
+      max_bytes, keep_us, n - out.rows, &out);
+  drop_oldest("SELECT seq FROM events WHERE time_us < ? ORDER BY time_us LIMIT ?", max_bytes,
+              keep_us, n - out.rows, &out);
+  return out;
+}
+
+// One by one, so that nothing more is lost than the bound asks for.
+void Journal::drop_oldest(const char* which, int64_t max_bytes, int64_t before_us, int64_t limit,
+                          Forgotten* out) {
+  std::vector<int64_t> seqs;
+  {
+    auto q = db_.query(which);
+    q.bind(before_us).bind(limit);
+    while (q.row()) seqs.push_back(q.integer(0));
+  }
+  for (int64_t seq : seqs) {
+    if (bytes_used() <= max_bytes) return;
+    db_.query("DELETE FROM queue WHERE seq = ?").bind(seq).run();
+    out->undelivered += db_.changes();
+    db_.query("DELETE FROM dead WHERE seq = ?").bind(seq).run();
+    out->letters += db_.changes();
+    db_.query("DELETE FROM events WHERE seq = ?").bind(seq).run();
+    ++out->rows;
+  }
 }
 
 int64_t Journal::bury_orphans(const std::string& sink, int64_t before_us) {

@@ -8,14 +8,13 @@
 #include "common/base/text.h"
 #include "common/slurm/jobs.h"
 #include "ctld/sluiced/public_sinks.h"
+#include "ctld/sluiced/retention.h"
 #include "ctld/sluiced/socket.h"
 
 namespace sluice::daemon {
 namespace {
 
 constexpr int64_t kRetainMs = 60'000;
-constexpr size_t kRetainRows = 2'000;  // in one transaction, so that others get their turn
-constexpr int64_t kHourUs = 3'600'000'000;
 
 Result<std::unique_ptr<journal::Journal>> open_journal(const std::string& path,
                                                        journal::Durability durability) {
@@ -213,27 +212,9 @@ void Controller::retain() {
     journal_->set_meta("alive_us", std::to_string(clock::wall_us()));
     t.commit();
   }
-  auto config = config_now();
-  int64_t now = clock::wall_us();
-  journal::Transaction t(journal_->db());
-  int64_t gone = journal_->prune(now - config->retain_hours * kHourUs, kRetainRows);
-  for (const auto& sink : journal_->queue_sinks())
-    if (!config->sinks.contains(sink)) gone += journal_->bury_orphans(sink, now - 72 * kHourUs);
-  if (journal_->bytes_used() > config->max_journal_mib << 20) {
-    // What slurmctld may still know would be made up again by the next sweep.
-    int64_t keep = now - 3 * int64_t{slurm::facts().min_job_age} * 1'000'000;
-    int64_t lost = 0;
-    gone += journal_->shrink(keep, kRetainRows, &lost);
-    if (lost > 0) {
-      stats_.lost_events += lost;
-      log::error("journal " + config->journal + " is over max_mib=" +
-                 std::to_string(config->max_journal_mib) + ": " + std::to_string(lost) +
-                 " UNDELIVERED events were dropped; mend the sinks or raise max_mib");
-    }
-  }
-  t.commit();
   // There is more: go on at the next tick, others have their turn between.
-  if (gone >= static_cast<int64_t>(kRetainRows)) retained_ms_ = 0;
+  if (daemon::retain(*journal_, *config_now(), slurm::facts().min_job_age, stats_))
+    retained_ms_ = 0;
 }
 
 std::shared_ptr<const config::Config> Controller::config_now() const {

@@ -21,15 +21,16 @@ struct SinkStats {
 };
 
 struct Stats {
-  std::atomic<int64_t> imported{0};     // raw records
-  std::atomic<int64_t> events{0};       // journaled
-  std::atomic<int64_t> repeats{0};      // seen again, already there
-  std::atomic<int64_t> gaps{0};         // episodes in which hooks dropped records
-  std::atomic<int64_t> dropped{0};      // records they say they dropped
-  std::atomic<int64_t> set_aside{0};    // files in the inbox that were no records
-  std::atomic<int64_t> refused{0};      // selections and emits refused
-  std::atomic<int64_t> lost_events{0};  // undelivered, gone with the journal's bound
-  std::atomic<int64_t> reconciled{0};   // events that only a sweep knew of
+  std::atomic<int64_t> imported{0};         // raw records
+  std::atomic<int64_t> events{0};           // journaled
+  std::atomic<int64_t> repeats{0};          // seen again, already there
+  std::atomic<int64_t> gaps{0};             // episodes in which hooks dropped records
+  std::atomic<int64_t> dropped{0};          // records they say they dropped
+  std::atomic<int64_t> set_aside{0};        // files in the inbox that were no records
+  std::atomic<int64_t> refused{0};          // selections and emits refused
+  std::atomic<int64_t> lost_events{0};      // undelivered, gone with the journal's bound
+  std::atomic<int64_t> dropped_letters{0};  // dead letters gone with it
+  std::atomic<int64_t> reconciled{0};       // events that only a sweep knew of
   std::atomic<int64_t> sweeps{0};
   std::atomic<int64_t> sweep_failures{0};
   std::atomic<int64_t> waiting{0};    // raw records waiting for Slurm's answer

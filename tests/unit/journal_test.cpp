@@ -1,6 +1,8 @@
 // The journal: ids that are unique, queues, dead letters, replay, retention, and its bound.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/unit/temp_folder.h"
 #include "tests/unit/temp_journal.h"
 
@@ -158,18 +160,73 @@ TEST_F(Journals, PruneSparesWhatIsNotDelivered) {
   EXPECT_TRUE(journal_->has_event("c"));
 }
 
-TEST_F(Journals, ShrinkTakesDeliveredEventsFirstAndCountsTheOthers) {
-  int64_t delivered = add(event("a"));
-  int64_t waiting = add(event("b"));
+class Bound : public Journals {
+ protected:
+  // Of many pages, so that each one dropped is seen in bytes_used().
+  int64_t add_big(const std::string& id, const std::vector<std::string>& sinks = {"s"},
+                  int64_t time_us = 1000) {
+    NewEvent e = event(id, 1, time_us);
+    e.body = std::string(100'000, 'x');
+    return add(e, sinks);
+  }
+  // Over the bound by a byte: one event has to go.
+  Forgotten shrink_by_one(int64_t keep_us = INT64_MAX) {
+    return journal_->shrink(journal_->bytes_used() - 1, keep_us, 100);
+  }
+};
+
+TEST_F(Bound, DeliveredEventsGoFirstThenDeadLettersThenTheQueue) {
+  int64_t waiting = add_big("waiting", {"s", "t"});
+  int64_t dead = add_big("dead");
+  int64_t delivered = add_big("delivered");
   journal_->settle("s", delivered);
-  int64_t lost = -1;
-  EXPECT_GT(journal_->shrink(INT64_MAX, 100, &lost), 0);
-  EXPECT_EQ(lost, 0);
-  EXPECT_FALSE(journal_->has_event("a"));
+  journal_->bury("s", dead, "no", 1);
+  Forgotten got = shrink_by_one();
+  EXPECT_EQ((std::array{got.rows, got.letters, got.undelivered}),
+            (std::array<int64_t, 3>{1, 0, 0}));
+  EXPECT_FALSE(journal_->has_event("delivered"));
+  got = shrink_by_one();
+  EXPECT_EQ((std::array{got.rows, got.letters, got.undelivered}),
+            (std::array<int64_t, 3>{1, 1, 0}));
+  EXPECT_FALSE(journal_->has_event("dead"));
   EXPECT_EQ(queued("s"), Seqs{waiting});
-  EXPECT_GT(journal_->shrink(INT64_MAX, 100, &lost), 0);
-  EXPECT_EQ(lost, 1);
+  got = shrink_by_one();
+  EXPECT_EQ((std::array{got.rows, got.letters, got.undelivered}),
+            (std::array<int64_t, 3>{1, 0, 2}));
   EXPECT_EQ(queued("s"), Seqs{});
+  EXPECT_EQ(shrink_by_one().rows, 0);
+}
+
+TEST_F(Bound, NothingYoungerThanKeepIsTaken) {
+  int64_t delivered = add_big("delivered", {"s"}, 9000);
+  int64_t dead = add_big("dead", {"s"}, 9000);
+  int64_t young = add_big("young", {"s"}, 9000);
+  add_big("old", {"s"}, 1000);
+  journal_->settle("s", delivered);
+  journal_->bury("s", dead, "no", 1);
+  Forgotten got = journal_->shrink(0, 5000, 100);
+  EXPECT_EQ((std::array{got.rows, got.letters, got.undelivered}),
+            (std::array<int64_t, 3>{1, 0, 1}));
+  EXPECT_FALSE(journal_->has_event("old"));
+  EXPECT_TRUE(journal_->has_event("delivered"));
+  EXPECT_EQ(journal_->dead_length("s"), 1);
+  EXPECT_EQ(queued("s"), Seqs{young});
+}
+
+TEST_F(Bound, NoMoreIsLostThanItAsksFor) {
+  for (const char* id : {"a", "b", "c"}) add_big(id);
+  EXPECT_EQ(shrink_by_one().undelivered, 1);
+  EXPECT_EQ(journal_->queue_length("s"), 2);
+}
+
+// A few delivered ones a minute must not keep it from the rest.
+TEST_F(Bound, GoesOnWhereDeliveredOnesAreTooFew) {
+  int64_t delivered = add(event("small"));
+  journal_->settle("s", delivered);
+  add_big("a");
+  Forgotten got = journal_->shrink(journal_->bytes_used() - 50'000, INT64_MAX, 100);
+  EXPECT_EQ(got.rows, 2);
+  EXPECT_EQ(got.undelivered, 1);
 }
 
 TEST_F(Journals, RunsSurviveAndKeepTheirState) {

@@ -1,0 +1,18 @@
+// What the journal forgets: what is older than retain_hours, and, when it is over max_mib, the
+// oldest events. Whatever goes that a sink has not taken is logged and counted.
+#pragma once
+
+#include <cstdint>
+
+#include "common/config/config.h"
+#include "common/journal/journal.h"
+#include "ctld/sluiced/stats.h"
+
+namespace sluice::daemon {
+
+// One pass, in a transaction of its own; true if there is more to do. Throws DbError.
+// `min_job_age`: Slurm's MinJobAge, in seconds.
+bool retain(journal::Journal& journal, const config::Config& config, int64_t min_job_age,
+            Stats& stats);
+
+}  // namespace sluice::daemon
