@@ -128,9 +128,9 @@ class Journal {
   // Queues past events to a sink again; returns how many.
   int64_t replay(const std::string& sink, const EventFilter& filter);
 
-  // Retention: forgets delivered events, dead letters and closed runs older than `before_us`, at
-  // most `limit` events and runs; returns how many of both went.
-  int64_t prune(int64_t before_us, size_t limit);
+  // Retention: forgets dead letters that died before `before_us`, runs closed and delivered events
+  // made before it, at most `limit` of each. An event stays as long as a letter is about it.
+  Forgotten prune(int64_t before_us, size_t limit);
   // Takes the oldest events made before `keep_us` until no more than `max_bytes` are in use, at
   // most `limit`: delivered ones first, then those that only dead letters hold, then those that
   // still have to reach a sink. Runs stay: slurmctld may still know them.

@@ -124,16 +124,25 @@ bool Journal::has_seq(int64_t seq) {
   return q.bind(seq).row();
 }
 
-int64_t Journal::prune(int64_t before_us, size_t limit) {
+Forgotten Journal::prune(int64_t before_us, size_t limit) {
+  Forgotten out;
   auto n = static_cast<int64_t>(limit);
-  db_.query("DELETE FROM dead WHERE time_us < ?").bind(before_us).run();
+  db_.query(
+         "DELETE FROM dead WHERE (sink, seq) IN (SELECT sink, seq FROM dead WHERE time_us < ? "
+         "LIMIT ?)")
+      .bind(before_us)
+      .bind(n)
+      .run();
+  out.letters = db_.changes();
   db_.query(
          "DELETE FROM runs WHERE row IN (SELECT row FROM runs WHERE state <> 0 "
          "AND seen_us < ? LIMIT ?)")
       .bind(before_us)
       .bind(n)
       .run();
-  return db_.changes() + drop_delivered(before_us, n);
+  out.rows = db_.changes();
+  out.rows += drop_delivered(before_us, n);
+  return out;
 }
 
 int64_t Journal::drop_delivered(int64_t before_us, int64_t limit) {

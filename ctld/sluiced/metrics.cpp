@@ -98,6 +98,8 @@ std::string metrics_text(const Stats& s, journal::Journal* journal) {
           "Undelivered events that the journal's bound took, once for each sink.", s.lost_events);
   counter("sluice_dead_letters_dropped_total", "Dead letters that the journal's bound took.",
           s.dropped_letters);
+  counter("sluice_dead_letters_expired_total", "Dead letters removed by retain_hours.",
+          s.expired_letters);
   counter("sluice_gaps_total", "Times hooks told that they had dropped records.", s.gaps);
   counter("sluice_records_dropped_total", "Records hooks told they had dropped.", s.dropped);
   counter("sluice_files_set_aside_total", "Files in the inbox that were no records.", s.set_aside);

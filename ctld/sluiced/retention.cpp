@@ -1,5 +1,8 @@
 #include "ctld/sluiced/retention.h"
 
+#include <map>
+#include <string>
+
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
@@ -10,9 +13,9 @@ constexpr size_t kRows = 2'000;  // in one transaction, so that others get their
 constexpr int64_t kSecondUs = 1'000'000;
 constexpr int64_t kHourUs = 3600 * kSecondUs;
 
-// Of the bound; logged once it is committed.
-void tell(const config::Config& config, const journal::Forgotten& taken, bool still_over,
-          Stats& stats) {
+// Logged once it is committed, like the rest.
+void tell_bound(const config::Config& config, const journal::Forgotten& taken, bool still_over,
+                Stats& stats) {
   std::string over = "journal " + config.journal +
                      " is over max_mib=" + std::to_string(config.max_journal_mib) + ": ";
   stats.lost_events += taken.undelivered;
@@ -37,17 +40,30 @@ bool retain(journal::Journal& journal, const config::Config& config, int64_t min
   int64_t now = clock::wall_us();
   int64_t max_bytes = config.max_journal_mib << 20;
   journal::Transaction t(journal.db());
-  int64_t gone = journal.prune(now - config.retain_hours * kHourUs, kRows);
+  journal::Forgotten old = journal.prune(now - config.retain_hours * kHourUs, kRows);
+  std::map<std::string, int64_t> orphans;
   for (const auto& sink : journal.queue_sinks())
-    if (!config.sinks.contains(sink)) gone += journal.bury_orphans(sink, now - 72 * kHourUs);
+    if (!config.sinks.contains(sink))
+      orphans[sink] = journal.bury_orphans(sink, now - kOrphanHours * kHourUs);
   journal::Forgotten taken;
   // What slurmctld may still know stays: told again, by a record or a sweep, it would come back.
   if (journal.bytes_used() > max_bytes)
     taken = journal.shrink(max_bytes, now - 3 * min_job_age * kSecondUs, kRows);
   bool still_over = journal.bytes_used() > max_bytes;
   t.commit();
-  tell(config, taken, still_over, stats);
-  return gone + taken.rows >= static_cast<int64_t>(kRows);
+  stats.expired_letters += old.letters;
+  if (old.letters > 0)
+    log::warning(std::to_string(old.letters) + " dead letters were removed from journal " +
+                 config.journal + ", older than retain_hours=" +
+                 std::to_string(config.retain_hours) + "; their events reach those sinks no more");
+  for (const auto& [sink, n] : orphans)
+    if (n > 0)
+      log::warning("sink " + sink + " is no longer configured: " + std::to_string(n) +
+                   " events that waited for it for " + std::to_string(kOrphanHours) +
+                   " hours became dead letters");
+  tell_bound(config, taken, still_over, stats);
+  auto all = static_cast<int64_t>(kRows);
+  return old.rows + taken.rows >= all || old.letters >= all;
 }
 
 }  // namespace sluice::daemon

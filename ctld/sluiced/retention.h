@@ -10,6 +10,10 @@
 
 namespace sluice::daemon {
 
+// What is queued for a sink that the configuration has no more becomes a dead letter so long after
+// it was queued: as give_up_hours, which the sink would have had by default.
+constexpr int64_t kOrphanHours = 72;
+
 // One pass, in a transaction of its own; true if there is more to do. Throws DbError.
 // `min_job_age`: Slurm's MinJobAge, in seconds.
 bool retain(journal::Journal& journal, const config::Config& config, int64_t min_job_age,

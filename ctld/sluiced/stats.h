@@ -30,6 +30,7 @@ struct Stats {
   std::atomic<int64_t> refused{0};          // selections and emits refused
   std::atomic<int64_t> lost_events{0};      // undelivered, gone with the journal's bound
   std::atomic<int64_t> dropped_letters{0};  // dead letters gone with it
+  std::atomic<int64_t> expired_letters{0};  // dead letters older than retain_hours, gone
   std::atomic<int64_t> reconciled{0};       // events that only a sweep knew of
   std::atomic<int64_t> sweeps{0};
   std::atomic<int64_t> sweep_failures{0};

@@ -69,5 +69,36 @@ TEST_F(Retention, TheBoundSparesWhatSlurmctldMayStillKnow) {
   EXPECT_FALSE(journal_->has_event("young"));
 }
 
+TEST_F(Retention, ExpiredDeadLettersAreToldAndCounted) {
+  config_.retain_hours = 2;
+  int64_t old = clock::wall_us() - 100 * kHourUs;
+  for (const char* id : {"a", "b"}) journal_->bury("s", add(id, old), "no", 1);
+  EXPECT_EQ(pass(), "");
+  journal_->db().exec("UPDATE dead SET time_us = time_us - 3 * 3600000000");
+  std::string said = pass();
+  EXPECT_NE(said.find("2 dead letters were removed"), std::string::npos) << said;
+  EXPECT_NE(said.find("retain_hours=2"), std::string::npos) << said;
+  EXPECT_TRUE(counted("sluice_dead_letters_expired_total 2"));
+  EXPECT_FALSE(journal_->has_event("a"));
+  EXPECT_EQ(pass(), "");
+}
+
+TEST_F(Retention, WhatWaitsForARemovedSinkDiesAfterItsHours) {
+  add("a", clock::wall_us(), 100, "gone");
+  add("b", clock::wall_us());
+  journal_->db().exec("UPDATE queue SET since_us = since_us - 71 * 3600000000");
+  EXPECT_EQ(pass(), "");
+  EXPECT_EQ(journal_->queue_length("gone"), 1);
+  journal_->db().exec("UPDATE queue SET since_us = since_us - 2 * 3600000000");
+  std::string said = pass();
+  EXPECT_NE(said.find("sink gone is no longer configured: 1 events"), std::string::npos) << said;
+  EXPECT_EQ(journal_->queue_length("gone"), 0);
+  EXPECT_EQ(journal_->queue_length("s"), 1);
+  auto letters = journal_->dead("gone", 10);
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(letters[0].reason, "the sink is no longer configured");
+  EXPECT_EQ(pass(), "");
+}
+
 }  // namespace
 }  // namespace sluice::daemon

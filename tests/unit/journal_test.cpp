@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "common/base/clock.h"
 #include "tests/unit/temp_folder.h"
 #include "tests/unit/temp_journal.h"
 
@@ -154,10 +155,21 @@ TEST_F(Journals, PruneSparesWhatIsNotDelivered) {
   add(event("b", 2, 1000));
   int64_t young = add(event("c", 3, 9000));
   for (int64_t seq : {delivered, young}) journal_->settle("s", seq);
-  EXPECT_EQ(journal_->prune(5000, 100), 1);
+  EXPECT_EQ(journal_->prune(5000, 100).rows, 1);
   EXPECT_FALSE(journal_->has_event("a"));
   EXPECT_TRUE(journal_->has_event("b"));
   EXPECT_TRUE(journal_->has_event("c"));
+}
+
+TEST_F(Journals, DeadLettersAgeFromWhenTheyDied) {
+  for (const char* id : {"a", "b", "c"}) journal_->bury("s", add(event(id, 1, 1000)), "no", 1);
+  int64_t now = clock::wall_us();
+  EXPECT_EQ(journal_->prune(now - 3'600'000'000, 100).letters, 0);
+  EXPECT_TRUE(journal_->has_event("a"));  // old, but somebody may retry it
+  Forgotten got = journal_->prune(now + 3'600'000'000, 2);
+  EXPECT_EQ(got.letters, 2);
+  EXPECT_EQ(got.rows, 2);
+  EXPECT_EQ(journal_->dead_length("s"), 1);
 }
 
 class Bound : public Journals {
