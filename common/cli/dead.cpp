@@ -54,6 +54,11 @@ void add_change(CLI::App& dead, Action* chosen, const char* name, const char* he
     *chosen = [=](const Common& common) {
       return ask(common, o->request(op), [key](const Json& answer) {
         print_line(std::to_string(answer.get(key).integer()) + " dead letters " + key);
+        if (int64_t n = answer.get("refused").integer(); n > 0)
+          print_line(std::to_string(n) +
+                     " were refused and stay; name one with --seq to send it all the same");
+        if (int64_t n = answer.get("unconfigured").integer(); n > 0)
+          print_line(std::to_string(n) + " are for sinks that are not configured, and stay");
       });
     };
   });

@@ -37,10 +37,11 @@ Result<Journal> Journal::open(const std::string& path, Durability durability) {
   auto db = Db::open(path, durability);
   if (!db) return std::unexpected(db.error());
   Journal journal(std::move(*db));
+  int64_t found = 0;
   try {
     auto version = journal.db_.query("PRAGMA user_version");
     version.row();
-    int64_t found = version.integer(0);
+    found = version.integer(0);
     if (found > kSchemaVersion)
       return fail("journal: " + path + " has schema " + std::to_string(found) +
                   ", written by a newer sluiced; this one knows " + std::to_string(kSchemaVersion));
@@ -51,7 +52,8 @@ Result<Journal> Journal::open(const std::string& path, Durability durability) {
   try {
     Transaction t(journal.db_);
     journal.db_.exec(kSchema);
-    journal.db_.exec("PRAGMA user_version = 1");
+    if (found == 1) journal.db_.exec(kToSchema2);
+    journal.db_.exec(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
     t.commit();
   } catch (const DbError& e) {
     return fail(path + ": " + e.what);
@@ -83,17 +85,6 @@ void Journal::queue_event(const std::string& sink, int64_t seq) {
   db_.query("INSERT OR IGNORE INTO queue(sink, seq, since_us) VALUES(?,?,?)")
       .bind(sink)
       .bind(seq)
-      .bind(clock::wall_us())
-      .run();
-}
-
-void Journal::add_dead(const std::string& sink, int64_t seq, const std::string& reason,
-                       int64_t attempts) {
-  db_.query("INSERT OR REPLACE INTO dead(sink, seq, reason, attempts, time_us) VALUES(?,?,?,?,?)")
-      .bind(sink)
-      .bind(seq)
-      .bind(reason)
-      .bind(attempts)
       .bind(clock::wall_us())
       .run();
 }

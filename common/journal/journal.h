@@ -55,6 +55,7 @@ struct DeadLetter {
   std::string sink, id, type, subject, reason;
   int64_t attempts = 0;
   int64_t time_us = 0;
+  bool refused = false;
 };
 
 // What retention and the bound took away.
@@ -100,7 +101,6 @@ class Journal {
   // Events. False if an event of this id is there already: nothing is changed then.
   bool add_event(const NewEvent& event, const std::vector<std::string>& sinks, int64_t* seq);
   void queue_event(const std::string& sink, int64_t seq);
-  void add_dead(const std::string& sink, int64_t seq, const std::string& reason, int64_t attempts);
   bool has_event(const std::string& id);
   std::vector<TailEvent> events(const EventFilter& filter);
   // The sequence number after which the last `n` events that pass the filter lie.
@@ -115,13 +115,17 @@ class Journal {
   void postpone(const std::string& sink, int64_t seq, int64_t attempts, int64_t next_us,
                 const std::string& reason);
   void bury(const std::string& sink, int64_t seq, const std::string& reason, int64_t attempts);
+  // The job may not send it there: a dead letter that is retried by its number only.
+  void refuse(const std::string& sink, int64_t seq, const std::string& reason);
   int64_t queue_length(const std::string& sink);
   int64_t oldest_queued_us(const std::string& sink);  // the event's time, 0 if none
   std::vector<std::string> queue_sinks();
 
-  // Dead letters. An empty sink or seq 0 means all.
+  // Dead letters. seq 0 means all; so does an empty sink, where a list or a drop is asked for.
   std::vector<DeadLetter> dead(const std::string& sink, size_t limit);
-  int64_t dead_length(const std::string& sink);
+  int64_t dead_length(const std::string& sink, int64_t seq = 0);
+  std::vector<std::string> dead_sinks();
+  // Queues them again; with seq 0 without the refused ones.
   int64_t retry_dead(const std::string& sink, int64_t seq);
   int64_t drop_dead(const std::string& sink, int64_t seq);
 
@@ -144,6 +148,8 @@ class Journal {
 
  private:
   bool has_seq(int64_t seq);
+  void add_dead(const std::string& sink, int64_t seq, const std::string& reason, int64_t attempts,
+                bool refused);
   int64_t drop_delivered(int64_t before_us, int64_t limit);
   void drop_oldest(const char* which, int64_t max_bytes, int64_t before_us, int64_t limit,
                    Forgotten* out);

@@ -54,7 +54,25 @@ void Journal::bury(const std::string& sink, int64_t seq, const std::string& reas
   settle(sink, seq);
   // Not one whose event the journal's bound has taken meanwhile: nobody could retry it.
   if (!has_seq(seq)) return;
-  add_dead(sink, seq, reason, attempts);
+  add_dead(sink, seq, reason, attempts, false);
+}
+
+void Journal::refuse(const std::string& sink, int64_t seq, const std::string& reason) {
+  add_dead(sink, seq, "refused: " + reason, 0, true);
+}
+
+void Journal::add_dead(const std::string& sink, int64_t seq, const std::string& reason,
+                       int64_t attempts, bool refused) {
+  db_.query(
+         "INSERT OR REPLACE INTO dead(sink, seq, reason, attempts, time_us, refused) "
+         "VALUES(?,?,?,?,?,?)")
+      .bind(sink)
+      .bind(seq)
+      .bind(reason)
+      .bind(attempts)
+      .bind(clock::wall_us())
+      .bind(refused ? 1 : 0)
+      .run();
 }
 
 int64_t Journal::queue_length(const std::string& sink) {
@@ -79,34 +97,49 @@ std::vector<std::string> Journal::queue_sinks() {
 
 std::vector<DeadLetter> Journal::dead(const std::string& sink, size_t limit) {
   auto q = db_.query(
-      "SELECT d.seq, d.sink, e.id, e.type, e.subject, d.reason, d.attempts, d.time_us "
+      "SELECT d.seq, d.sink, e.id, e.type, e.subject, d.reason, d.attempts, d.time_us, "
+      "d.refused "
       "FROM dead d JOIN events e ON e.seq = d.seq WHERE (? = '' OR d.sink = ?) "
       "ORDER BY d.seq LIMIT ?");
   q.bind(sink).bind(sink).bind(static_cast<int64_t>(limit));
   std::vector<DeadLetter> out;
   while (q.row())
     out.push_back({q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4), q.text(5),
-                   q.integer(6), q.integer(7)});
+                   q.integer(6), q.integer(7), q.integer(8) != 0});
   return out;
 }
 
-int64_t Journal::dead_length(const std::string& sink) {
-  auto q = db_.query("SELECT count(*) FROM dead WHERE sink = ?");
-  q.bind(sink).row();
+int64_t Journal::dead_length(const std::string& sink, int64_t seq) {
+  auto q = db_.query("SELECT count(*) FROM dead WHERE sink = ? AND (? = 0 OR seq = ?)");
+  q.bind(sink).bind(seq).bind(seq).row();
   return q.integer(0);
 }
 
+std::vector<std::string> Journal::dead_sinks() {
+  std::vector<std::string> out;
+  auto q = db_.query("SELECT DISTINCT sink FROM dead");
+  while (q.row()) out.push_back(q.text(0));
+  return out;
+}
+
+// No event has the number 0: with that, refused letters match neither statement.
 int64_t Journal::retry_dead(const std::string& sink, int64_t seq) {
   db_.query(
          "INSERT OR IGNORE INTO queue(sink, seq, since_us) SELECT sink, seq, ? FROM dead "
-         "WHERE (? = '' OR sink = ?) AND (? = 0 OR seq = ?)")
+         "WHERE sink = ? AND (? = 0 OR seq = ?) AND (refused = 0 OR seq = ?)")
       .bind(clock::wall_us())
       .bind(sink)
-      .bind(sink)
+      .bind(seq)
       .bind(seq)
       .bind(seq)
       .run();
-  return drop_dead(sink, seq);
+  db_.query("DELETE FROM dead WHERE sink = ? AND (? = 0 OR seq = ?) AND (refused = 0 OR seq = ?)")
+      .bind(sink)
+      .bind(seq)
+      .bind(seq)
+      .bind(seq)
+      .run();
+  return db_.changes();
 }
 
 int64_t Journal::drop_dead(const std::string& sink, int64_t seq) {

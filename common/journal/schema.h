@@ -3,7 +3,7 @@
 
 namespace sluice::journal {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE IF NOT EXISTS runs(
@@ -32,9 +32,17 @@ CREATE TABLE IF NOT EXISTS queue(
 CREATE INDEX IF NOT EXISTS queue_seq ON queue(seq);
 CREATE TABLE IF NOT EXISTS dead(
   sink TEXT NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL,
-  time_us INTEGER NOT NULL, PRIMARY KEY(sink, seq)) WITHOUT ROWID;
+  time_us INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(sink, seq))
+  WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dead_seq ON dead(seq);
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+)sql";
+
+// From schema 1, where a refusal was known by its words alone. Receivers' refusals look like it at
+// most after an attempt.
+constexpr const char* kToSchema2 = R"sql(
+ALTER TABLE dead ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+UPDATE dead SET refused = 1 WHERE attempts = 0 AND substr(reason, 1, 9) = 'refused: ';
 )sql";
 
 }  // namespace sluice::journal

@@ -182,7 +182,8 @@ void Commands::tick() {
 
 Json Commands::replay(const Json& r) {
   std::string sink = r.get("sink").str();
-  if (!stats_.sinks().contains(sink)) return problem("no sink is named " + json_quote(sink));
+  if (!hooks_.config()->sinks.contains(sink))
+    return problem("no sink is named " + json_quote(sink));
   journal::EventFilter filter = filter_of(r);
   journal::Transaction t(journal_->db());
   int64_t n = journal_->replay(sink, filter);
@@ -206,6 +207,7 @@ Json Commands::dead(const std::string& op, const Json& r) {
       one.set("reason", Json::of(d.reason));
       one.set("attempts", Json::of(d.attempts));
       one.set("time", Json::of(clock::rfc3339(d.time_us)));
+      one.set("refused", Json::of(d.refused));
       list.push(one);
     }
     Json out = Json::object();
@@ -214,14 +216,38 @@ Json Commands::dead(const std::string& op, const Json& r) {
   }
   if (sink.empty() && seq == 0 && !r.get("all").boolean())
     return problem("say which: a sink, a sequence number, or all");
+  if (op == "dead.retry") return retry(sink, seq);
+  if (op != "dead.drop") return problem("unknown request " + json_quote(op));
   journal::Transaction t(journal_->db());
-  int64_t n = op == "dead.retry"  ? journal_->retry_dead(sink, seq)
-              : op == "dead.drop" ? journal_->drop_dead(sink, seq)
-                                  : -1;
+  int64_t n = journal_->drop_dead(sink, seq);
   t.commit();
-  if (n < 0) return problem("unknown request " + json_quote(op));
-  if (op == "dead.retry") hooks_.requeued();
-  return count(op == "dead.retry" ? "retried" : "dropped", n);
+  return count("dropped", n);
+}
+
+// What may not be sent, or could reach nobody, stays a dead letter and is counted apart.
+Json Commands::retry(const std::string& sink, int64_t seq) {
+  auto config = hooks_.config();
+  if (!sink.empty() && !config->sinks.contains(sink))
+    return problem("no sink is named " + json_quote(sink));
+  int64_t retried = 0;
+  int64_t refused = 0;
+  int64_t unconfigured = 0;
+  journal::Transaction t(journal_->db());
+  for (const auto& name : journal_->dead_sinks()) {
+    if (!sink.empty() && name != sink) continue;
+    if (!config->sinks.contains(name)) {
+      unconfigured += journal_->dead_length(name, seq);
+      continue;
+    }
+    retried += journal_->retry_dead(name, seq);
+    refused += journal_->dead_length(name, seq);
+  }
+  t.commit();
+  hooks_.requeued();
+  Json out = count("retried", retried);
+  out.set("refused", Json::of(refused));
+  out.set("unconfigured", Json::of(unconfigured));
+  return out;
 }
 
 }  // namespace sluice::daemon

@@ -21,7 +21,8 @@ struct CommandHooks {
   std::function<std::string()> reload;  // "" or why the old configuration stays
   std::function<void()> sweep;
   std::function<void(std::shared_ptr<Probe>)> probe;
-  std::function<Json()> about;  // role, cluster, version, paths
+  std::function<Json()> about;                                    // role, cluster, version, paths
+  std::function<std::shared_ptr<const config::Config>()> config;  // the one in force
 };
 
 class Commands {
@@ -46,6 +47,7 @@ class Commands {
   bool feed(Tail& tail);
   Json replay(const Json& request);
   Json dead(const std::string& op, const Json& request);
+  Json retry(const std::string& sink, int64_t seq);
 
   journal::Journal* journal_;
   const Stats& stats_;

@@ -76,6 +76,7 @@ Result<std::unique_ptr<Controller>> Controller::start(
   ch.probe = [self](const std::shared_ptr<Probe>& probe) {
     for (auto& courier : self->couriers_) courier->probe(probe);
   };
+  ch.config = [self] { return self->config_now(); };
   ch.about = [self] { return self->about(); };
   c->commands_ = std::make_unique<Commands>(c->server_journal_.get(), c->stats_, ch);
   auto server = open_socket(*config, *c->emit_, *c->commands_);

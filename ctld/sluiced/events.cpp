@@ -124,7 +124,7 @@ void Events::send_back(const journal::Run& run, const std::vector<std::string>& 
 void Events::refuse(const std::vector<Refusal>& refused, int64_t seq, const journal::Run& run) {
   for (const auto& r : refused) {
     ++stats_.refused;
-    journal_.add_dead(r.sink.empty() ? "(none)" : r.sink, seq, "refused: " + r.reason, 0);
+    journal_.refuse(r.sink.empty() ? "(none)" : r.sink, seq, r.reason);
     Json more = Json::object();
     more.set("sink", Json::of(text::printable(r.sink)));
     more.set("reason", Json::of(text::printable(r.reason, 400)));

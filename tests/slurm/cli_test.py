@@ -264,7 +264,23 @@ class Cli(unittest.TestCase):
                    if d["subject"] == f"job/{job}"]
         self.assertGreaterEqual(len(letters), 2)
         self.assertIn("user alice is not among the users sink ops allows", letters[0]["reason"])
+        self.assertTrue(all(d["refused"] for d in letters))
         self.assertRegex(self.good("dead", "list"), rf"ops +slurm.job.start +job/{job} ")
+        # Nothing but its number sends what the administrator's own list has refused.
+        stay = " were refused and stay; name one with --seq to send it all the same\n"
+        self.assertRegex(self.good("dead", "retry", "--sink", "ops"),
+                         f"^0 dead letters retried\n[0-9]+{stay}$")
+        stray, _ = self.run_job("true", sink="nosuch,log")
+        eventually(lambda: self.events("log", stray, "slurm.job.end"))
+        strays = self.json("dead", "list", "--sink", "nosuch")["dead"]
+        not_there = " are for sinks that are not configured, and stay\n"
+        self.assertRegex(self.good("dead", "retry", "--all"),
+                         f"^0 dead letters retried\n[0-9]+{stay}[0-9]+{not_there}$")
+        self.assertEqual(self.good("dead", "retry", "--seq", strays[0]["seq"]),
+                         f"0 dead letters retried\n1{not_there}")
+        self.assertIn('no sink is named "nosuch"',
+                      self.sluice("dead", "retry", "--sink", "nosuch").stderr)
+        self.assertEqual(self.events("ops", job), [])
         self.assertEqual(self.good("dead", "retry", "--seq", letters[0]["seq"]),
                          "1 dead letters retried\n")
         eventually(lambda: [e["id"] for e in self.events("ops", job)] == [letters[0]["id"]])

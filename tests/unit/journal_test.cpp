@@ -111,6 +111,27 @@ TEST_F(Journals, DeadLettersAreListedRetriedAndDropped) {
   EXPECT_EQ(queued("t"), Seqs{});
 }
 
+TEST_F(Journals, RefusedLettersAreRetriedByTheirNumberOnly) {
+  int64_t failed = add(event("a"), {"s"});
+  int64_t refused = add(event("b"), {});
+  int64_t other = add(event("c"), {});
+  journal_->bury("s", failed, "refused: by the receiver", 0);
+  journal_->refuse("s", refused, "not allowed");
+  journal_->refuse("(none)", other, "no sink");
+  auto letters = journal_->dead("s", 10);
+  ASSERT_EQ(letters.size(), 2U);
+  EXPECT_FALSE(letters[0].refused);
+  EXPECT_TRUE(letters[1].refused);
+  EXPECT_EQ(letters[1].reason, "refused: not allowed");
+  EXPECT_EQ(journal_->dead_sinks(), (std::vector<std::string>{"(none)", "s"}));
+  EXPECT_EQ(journal_->retry_dead("s", 0), 1);
+  EXPECT_EQ(queued("s"), Seqs{failed});
+  EXPECT_EQ(journal_->dead_length("s"), 1);
+  EXPECT_EQ(journal_->retry_dead("s", refused), 1);
+  EXPECT_EQ(queued("s"), (Seqs{failed, refused}));
+  EXPECT_EQ(journal_->dead_length("s"), 0);
+}
+
 TEST_F(Journals, ReplayQueuesWhatTheFilterTakes) {
   int64_t a = add(event("a", 1, 1000));
   int64_t b = add(event("b", 2, 2000));
@@ -297,6 +318,31 @@ TEST(JournalFile, WhatIsNoJournalIsRefusedByName) {
   ASSERT_FALSE(j.has_value());
   EXPECT_NE(j.error().what.find(dir / "j"), std::string::npos) << j.error().what;
   EXPECT_FALSE(Journal::open(dir / "no/such/j", Durability::power_safe).has_value());
+}
+
+TEST(JournalFile, OneOfSchema1LearnsWhichLettersWereRefused) {
+  sluice::testing::TempFolder dir;
+  int64_t seq = 0;
+  {
+    auto j = Journal::open(dir / "j", Durability::power_safe);
+    ASSERT_TRUE(j.has_value());
+    j->add_event(event("a"), {}, &seq);
+    j->db().exec(
+        "DROP TABLE dead; CREATE TABLE dead(sink TEXT NOT NULL, seq INTEGER NOT NULL, "
+        "reason TEXT NOT NULL, attempts INTEGER NOT NULL, time_us INTEGER NOT NULL, "
+        "PRIMARY KEY(sink, seq)) WITHOUT ROWID; CREATE INDEX dead_seq ON dead(seq); "
+        "INSERT INTO dead VALUES('given_up', 1, 'refused: by them', 3, 5), "
+        "('refused', 1, 'refused: no sink is named refused', 0, 5); PRAGMA user_version = 1");
+  }
+  for (int i = 0; i < 2; ++i) {  // the step is made once
+    auto j = Journal::open(dir / "j", Durability::power_safe);
+    ASSERT_TRUE(j.has_value()) << j.error().what;
+    auto letters = j->dead("", 10);
+    ASSERT_EQ(letters.size(), 2U);
+    EXPECT_FALSE(letters[0].refused);
+    EXPECT_TRUE(letters[1].refused);
+    EXPECT_EQ(letters[1].time_us, 5);
+  }
 }
 
 TEST(JournalFile, OneOfANewerSluicedIsRefused) {
