@@ -45,16 +45,25 @@ Result<void> LineFile::open() {
   return {};
 }
 
+// Nothing old is removed before the live file has its new name: until then the history has room for
+// one more. What a failure leaves is a gap in it, which the next try only fills.
 Result<void> LineFile::rotate() {
   auto numbered = [&](int64_t n) { return options_.path + "." + std::to_string(n); };
-  for (int64_t n = options_.keep - 1; n >= 1; --n)
-    if (rename(numbered(n).c_str(), numbered(n + 1).c_str()) != 0 && errno != ENOENT)
-      return fail_errno("cannot rotate " + numbered(n));
-  if (options_.keep > 0) {
+  if (options_.keep == 0) {
+    if (unlink(options_.path.c_str()) != 0) return fail_errno("cannot remove " + options_.path);
+  } else {
+    int64_t gap = 1;
+    while (gap <= options_.keep &&
+           faccessat(AT_FDCWD, numbered(gap).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+      ++gap;
+    for (int64_t n = gap - 1; n >= 1; --n)
+      if (rename(numbered(n).c_str(), numbered(n + 1).c_str()) != 0)
+        return fail_errno("cannot rotate " + numbered(n));
     if (rename(options_.path.c_str(), numbered(1).c_str()) != 0)
       return fail_errno("cannot rotate " + options_.path);
-  } else if (unlink(options_.path.c_str()) != 0) {
-    return fail_errno("cannot remove " + options_.path);
+    std::string oldest = numbered(options_.keep + 1);
+    if (unlink(oldest.c_str()) != 0 && errno != ENOENT)
+      return fail_errno("cannot remove " + oldest);
   }
   fault::point("file.rotated");
   return open();

@@ -20,7 +20,8 @@ struct LineFileOptions {
   std::string path;
   mode_t mode = 0640;
   int64_t max_bytes = 0;  // rotate before growing past this; 0: never
-  int64_t keep = 5;       // rotated files kept: PATH.1 (the newest) to PATH.keep
+  int64_t keep = 5;       // rotated files kept: PATH.1 (the newest) to PATH.keep; one more while a
+                          // rotation is not finished
   bool sync = false;      // fdatasync after each write
 };
 

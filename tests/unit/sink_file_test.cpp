@@ -74,6 +74,50 @@ TEST_F(FileSink, RotatesBySizeAndCount) {
   EXPECT_FALSE(fs::exists(path_ + ".3"));
 }
 
+// In a sticky folder nobody but root may rename root's file, though all may write to it: as with
+// chattr +a, and on any file system.
+TEST_F(FileSink, NothingOldGoesWhileTheLiveFileCannotBeRenamed) {
+  if (geteuid() != 0) GTEST_SKIP() << "takes root";
+  constexpr uid_t kNobody = 65534;
+  auto put = [this](const std::string& suffix, const std::string& text) {
+    std::ofstream(path_ + suffix) << text;
+    ASSERT_EQ(chown((path_ + suffix).c_str(), kNobody, kNobody), 0);
+  };
+  for (const char* n : {"1", "2", "3"}) put(std::string(".") + n, n);
+  put("", std::string(1'048'000, 'x') + "\n");
+  ASSERT_EQ(chown(path_.c_str(), 0, 0), 0);
+  ASSERT_EQ(chmod(path_.c_str(), 0666), 0);
+  ASSERT_EQ(chmod(dir_.c_str(), 01777), 0);
+  auto big = stored_event(1, R"(,"pad":")" + std::string(2'000, 'y') + "\"");
+  SinkDriver d(config(R"(,"max_mib":1,"keep":3)"));
+  ASSERT_EQ(seteuid(kNobody), 0);
+  for (int i = 0; i < 5; ++i) {
+    auto got = d.send({big});
+    EXPECT_EQ(got.at(0).verdict, Verdict::sink_down);
+    EXPECT_NE(got.at(0).reason.find("cannot rotate " + path_), std::string::npos) << got[0].reason;
+  }
+  ASSERT_EQ(seteuid(0), 0);
+  std::string kept;
+  for (const char* n : {".1", ".2", ".3", ".4"})
+    if (fs::exists(path_ + n)) kept += content(path_ + n);
+  EXPECT_EQ(kept, "123");
+  // Once it can be renamed the oldest goes, as ever.
+  EXPECT_EQ(d.send({big}).at(0).verdict, Verdict::taken);
+  EXPECT_EQ(content(), big.body + "\n");
+  EXPECT_EQ(content(path_ + ".1")[0], 'x');
+  EXPECT_EQ(content(path_ + ".2") + content(path_ + ".3"), "12");
+  EXPECT_FALSE(fs::exists(path_ + ".4"));
+}
+
+TEST_F(FileSink, AGapInTheHistoryIsFilledAndCostsNothing) {
+  for (const char* n : {"1", "3"}) std::ofstream(path_ + "." + n) << n;
+  std::ofstream(path_) << std::string(1'048'000, 'x') << "\n";
+  SinkDriver d(config(R"(,"max_mib":1,"keep":3)"));
+  d.send({stored_event(1, R"(,"pad":")" + std::string(2'000, 'y') + "\"")});
+  EXPECT_EQ(content(path_ + ".1")[0], 'x');
+  EXPECT_EQ(content(path_ + ".2") + content(path_ + ".3"), "13");
+}
+
 TEST_F(FileSink, FollowsWhenMovedOrDeleted) {
   SinkDriver d(config());
   d.send({stored_event(1)});
