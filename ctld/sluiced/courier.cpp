@@ -104,9 +104,9 @@ void Courier::come_to_rest() {
 void Courier::open_sinks() {
   auto old = std::exchange(sinks_, {});
   http_.drop();
-  std::map<std::string, int> names;
+  std::set<std::string> names;
   for (const auto& [name, sink] : config_->sinks) {
-    names[name] = 1;
+    names.insert(name);
     if ((sink.type == "file") != (kind_ == Kind::files)) continue;
     config::Problems problems;
     auto settings = Json::parse(sink.settings);

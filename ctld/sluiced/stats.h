@@ -5,16 +5,15 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 
 namespace sluice::daemon {
 
 struct SinkStats {
-  int64_t queued = 0;  // waiting or under way
   int64_t delivered = 0;
   int64_t retried = 0;
-  int64_t dead = 0;       // dead letters made since the start
-  int64_t oldest_us = 0;  // time of the oldest undelivered event, 0 if none
+  int64_t dead = 0;  // dead letters made since the start
   bool up = true;
   bool disabled = false;  // the sink answered 410
   std::string problem;    // why it is not up
@@ -49,7 +48,7 @@ struct Stats {
     std::lock_guard lock(mutex_);
     sinks_[name] = s;
   }
-  void keep_sinks(const std::map<std::string, int>& names) {
+  void keep_sinks(const std::set<std::string>& names) {
     std::lock_guard lock(mutex_);
     std::erase_if(sinks_, [&names](const auto& s) { return !names.contains(s.first); });
   }
