@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 from crash.load import (all_over, cancel_stuck, fault, nodes_back, submit_some,
-                        wait_killed)
+                        submit_until_killed, wait_killed)
 from harness import (Contract, SluiceCluster, accounted, assert_contract, eventually, events_of,
                      settle)
 
@@ -49,8 +49,7 @@ class InSluiced(unittest.TestCase):
             for nth in (1, 3):
                 with self.subTest(point=point, nth=nth):
                     c.restart_sluiced(env=fault(point, nth))
-                    submit_some(c, f"{point}-{nth}")
-                    wait_killed(self, c, "sluiced")
+                    submit_until_killed(self, c, f"{point}-{nth}", "sluiced")
                     c.start_sluiced(c.sluice_json)
                     all_over(c)
                     settle(c)

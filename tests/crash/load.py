@@ -43,5 +43,16 @@ def wait_killed(test, c, name, seconds=40):
     test.assertEqual(c.exit_of(name), -9)
 
 
+def submit_until_killed(test, c, tag, name):
+    """A slow daemon does in two transactions what a quick one does in three: it gets more work."""
+    for at in range(5):
+        submit_some(c, f"{tag}-{at}")
+        try:
+            return wait_killed(test, c, name, seconds=10)
+        except TimeoutError:
+            pass
+    wait_killed(test, c, name, seconds=10)
+
+
 def fault(point, nth=1):
     return {"SLUICE_FAULT": f"{point}:{nth}"}
