@@ -24,6 +24,8 @@ constexpr int kMaxDepth = 32;            // what is emitted stays well under the
 constexpr size_t kMaxConnections = 256;
 constexpr size_t kMaxConnectionsPerUser = 32;  // of one that is no administrator
 constexpr size_t kMaxUnsent = 16U << 20;       // a caller that does not read is cut off
+constexpr size_t kUnsentFirst = 64U << 10;     // above it, the caller reads before it asks more
+constexpr int kAcceptedAtOnce = 128;           // a turn's, so that connecting keeps nobody waiting
 constexpr int64_t kIdleMs = 60'000;            // a connection that asks nothing is closed
 constexpr int kTickMs = 200;
 constexpr int64_t kAdminAgeMs = 60'000;  // how long the name service's word is taken
@@ -73,9 +75,17 @@ struct Server::Connection {
   Fd fd;
   Caller caller;
   std::string in;
+  size_t at = 0;         // where in `in` the next request begins
+  bool whole = false;    // all of that request is there
   bool closing = false;  // the caller has sent all it will send
   int64_t active_ms = 0;
   Reply reply;
+
+  // Nothing is left to say of the request before, or little enough.
+  bool free() const {
+    std::lock_guard lock(reply.shared_->mutex);
+    return !reply.shared_->busy && reply.shared_->out.size() < kUnsentFirst;
+  }
 };
 
 Result<std::unique_ptr<Server>> Server::open(const std::string& path,
@@ -159,8 +169,8 @@ bool Server::in_admin_group(uid_t uid, gid_t gid) const {
   return false;
 }
 
-void Server::accept_all() {
-  for (;;) {
+void Server::accept_some() {
+  for (int i = 0; i < kAcceptedAtOnce; ++i) {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
     ucred cred{};
@@ -186,70 +196,83 @@ void Server::accept_all() {
   }
 }
 
-// Reads what has come and hands over whole lines, one request at a time. False: close it.
-bool Server::serve_connection(Connection& c) {
+// What has come, a bounded part of it. Called only when no whole request is there: a caller who
+// asks faster than it is answered fills its own socket, not this process. False: close it.
+bool Server::read(Connection& c) {
+  c.in.erase(0, c.at);
+  c.at = 0;
   char buf[65536];
-  while (!c.closing) {
-    ssize_t n = ::recv(c.fd.get(), buf, sizeof buf, 0);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) return false;
-      break;
-    }
-    if (n == 0) c.closing = true;
-    c.in.append(buf, static_cast<size_t>(n));
-    c.active_ms = clock::mono_ms();
-    if (c.in.size() > kMaxLine) {
-      c.reply.say(problem("a request may have at most " + std::to_string(kMaxLine) + " bytes"));
-      flush(c);
-      return false;
-    }
+  ssize_t n = ::recv(c.fd.get(), buf, sizeof buf, 0);
+  if (n < 0) return errno == EAGAIN || errno == EINTR;
+  c.closing = n == 0;
+  c.in.append(buf, static_cast<size_t>(n));
+  c.active_ms = clock::mono_ms();
+  return true;
+}
+
+// Finds the next request. False: it is too long, which the caller has been told.
+bool Server::find_request(Connection& c) {
+  c.at = std::min(c.in.find_first_not_of('\n', c.at), c.in.size());
+  size_t eol = c.in.find('\n', c.at);
+  c.whole = eol != c.in.npos;
+  if (std::min(eol, c.in.size()) - c.at < kMaxLine) return true;
+  c.reply.say(problem("a request may have at most " + std::to_string(kMaxLine) + " bytes"));
+  flush(c);
+  return false;
+}
+
+// One turn: hands over one request at most, so that nobody waits for more than one of each of the
+// others. False: close it.
+bool Server::serve_connection(Connection& c, bool readable) {
+  if (readable && !c.whole && !c.closing && (!read(c) || !find_request(c))) return false;
+  if (!c.free()) return true;
+  if (!c.whole) return !c.closing || c.reply.unsent() > 0;
+  size_t eol = c.in.find('\n', c.at);
+  auto request = Json::parse(std::string_view(c.in).substr(c.at, eol - c.at), false, kMaxDepth);
+  c.at = eol + 1;
+  c.active_ms = clock::mono_ms();
+  {
+    std::lock_guard lock(c.reply.shared_->mutex);
+    c.reply.shared_->busy = true;
   }
-  for (;;) {
-    {
-      std::lock_guard lock(c.reply.shared_->mutex);
-      if (c.reply.shared_->busy) return true;
-    }
-    size_t eol = c.in.find('\n');
-    if (eol == c.in.npos) break;
-    std::string line = c.in.substr(0, eol);
-    c.in.erase(0, eol + 1);
-    {
-      std::lock_guard lock(c.reply.shared_->mutex);
-      c.reply.shared_->busy = true;
-    }
-    auto request = Json::parse(line, false, kMaxDepth);
-    if (!request || !request->is_object())
-      c.reply.answer(problem("a request must be one JSON object a line" +
-                             (request ? std::string() : ": " + request.error().what)));
-    else
-      handler_(*request, c.caller, c.reply);
-  }
-  return !c.closing || c.reply.unsent() > 0;
+  if (!request || !request->is_object())
+    c.reply.answer(problem("a request must be one JSON object a line" +
+                           (request ? std::string() : ": " + request.error().what)));
+  else
+    handler_(*request, c.caller, c.reply);
+  return find_request(c);
 }
 
 bool Server::flush(Connection& c) {
   std::lock_guard lock(c.reply.shared_->mutex);
   std::string& out = c.reply.shared_->out;
-  while (!out.empty()) {
-    ssize_t n = ::send(c.fd.get(), out.data(), out.size(), MSG_NOSIGNAL);
+  size_t sent = 0;
+  bool good = true;
+  while (sent < out.size()) {
+    ssize_t n = ::send(c.fd.get(), out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno == EAGAIN && out.size() <= kMaxUnsent;
-    out.erase(0, static_cast<size_t>(n));
+    if (n < 0) {
+      good = errno == EAGAIN && out.size() - sent <= kMaxUnsent;
+      break;
+    }
+    sent += static_cast<size_t>(n);
   }
-  return true;
+  out.erase(0, sent);
+  return good;
 }
 
 void Server::loop() {
   int64_t ticked = 0;
   for (;;) {
     std::vector<pollfd> fds{{listener_.get(), POLLIN, 0}, {event_.get(), POLLIN, 0}};
+    bool more = false;  // a request is here already: poll would not tell of it
     for (auto& c : connections_) {
-      short events = c->closing ? 0 : POLLIN;
+      short events = c->closing || c->whole ? 0 : POLLIN;
       if (c->reply.unsent() > 0) events |= POLLOUT;
       fds.push_back({c->fd.get(), events, 0});
+      more = more || (c->whole && c->free());
     }
-    ::poll(fds.data(), fds.size(), kTickMs);
+    ::poll(fds.data(), fds.size(), more ? 0 : kTickMs);
     {
       std::lock_guard lock(mutex_);
       if (stop_) return;
@@ -260,15 +283,15 @@ void Server::loop() {
     size_t i = 2;
     for (auto it = connections_.begin(); it != connections_.end(); ++i) {
       Connection& c = **it;
-      bool hung_up = i < fds.size() && (fds[i].revents & (POLLHUP | POLLERR)) != 0 &&
-                     (fds[i].revents & POLLIN) == 0;
+      bool readable = (fds[i].revents & POLLIN) != 0;
+      bool hung_up = (fds[i].revents & (POLLHUP | POLLERR)) != 0 && !readable;
       bool busy = false;
       {
         std::lock_guard lock(c.reply.shared_->mutex);
         busy = c.reply.shared_->busy;
       }
       bool idle = !busy && now - c.active_ms > kIdleMs;
-      bool keep = !hung_up && !idle && serve_connection(c) && flush(c);
+      bool keep = !hung_up && !idle && serve_connection(c, readable) && flush(c);
       if (keep) {
         ++it;
         continue;
@@ -279,7 +302,7 @@ void Server::loop() {
       }
       it = connections_.erase(it);
     }
-    if (fds[0].revents != 0) accept_all();
+    if (fds[0].revents != 0) accept_some();
     if (woken || now - ticked >= kTickMs) {
       tick_();
       ticked = now;

@@ -1,6 +1,7 @@
 // The daemon's Unix socket: one request a line, JSON, answered by one or more lines of JSON.
 // docs/formats.md has the requests. The kernel says who is calling (SO_PEERCRED); what a caller may
-// ask follows from that. One thread; no request may block it.
+// ask follows from that. One thread; no request may block it, and each connection has one request
+// answered in turn.
 #pragma once
 
 #include <sys/types.h>
@@ -71,8 +72,10 @@ class Server {
   struct Connection;
   Server() = default;
   void loop();
-  void accept_all();
-  bool serve_connection(Connection& c);
+  void accept_some();
+  static bool read(Connection& c);
+  bool find_request(Connection& c);
+  bool serve_connection(Connection& c, bool readable);
   bool flush(Connection& c);
   bool in_admin_group(uid_t uid, gid_t gid) const;
 
