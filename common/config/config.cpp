@@ -2,10 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "common/base/file.h"
 #include "common/base/text.h"
 #include "common/config/check.h"
 #include "common/event/selection.h"
+#include "common/http/url.h"
 #include "common/sinks/sink.h"
 
 namespace sluice::config {
@@ -32,15 +35,15 @@ void read_sinks(const Json& sinks, Config* out, Problems* problems) {
   for (const auto& [name, object] : sinks.members()) {
     std::string path = "sinks." + name;
     if (!text::is_name(name)) {
-      problems->push_back({path, json_quote(text::printable(name, 80)),
-                           "a sink's name must match [A-Za-z0-9][A-Za-z0-9_.-]{0,63}", false});
+      problems->push_back(
+          {path, shown(name), "a sink's name must match [A-Za-z0-9][A-Za-z0-9_.-]{0,63}", false});
       continue;
     }
     if (event_word(name) != 0)
       problems->push_back(
           {path, json_quote(name), "is an event of --event-sink: no job could name it", false});
     if (!object.is_object()) {
-      problems->push_back({path, text::printable(object.dump(), 80), "must be an object", false});
+      problems->push_back({path, shown(object), "must be an object", false});
       continue;
     }
     SinkConfig sink;
@@ -65,7 +68,7 @@ void need_sink(const std::string& name, const std::string& path, const Config& c
   if (config.sinks.contains(name)) return;
   std::string known;
   for (const auto& [k, v] : config.sinks) known += " " + k;
-  problems->push_back({path, json_quote(name), "no such sink; configured:" + known, false});
+  problems->push_back({path, shown(name), "no such sink; configured:" + known, false});
 }
 
 void read_routes(const Json& routes, Config* out, Problems* problems) {
@@ -91,12 +94,26 @@ void read_partitions(const Json& partitions, Config* out, Problems* problems) {
     for (const auto& s : f.strings("sinks")) selection += (selection.empty() ? "" : ",") + s;
     Selection parsed{};
     char why[256] = {};
-    if (!parse_selection(selection.c_str(), &parsed, why, sizeof why)) f.problem("sinks", why);
+    if (selection.find("://") != selection.npos)
+      f.problem("sinks", "must be names of sinks, not URLs");
+    else if (!parse_selection(selection.c_str(), &parsed, why, sizeof why))
+      f.problem("sinks", why);
     for (size_t i = 0; i < parsed.count; ++i)
       need_sink(parsed.sinks[i].name, path + ".sinks", *out, problems);
     f.finish();
     out->partitions[name] = selection;
   }
+}
+
+// Its settings are a secret even if none is called one: static headers are where tokens go, and the
+// URL of a chat room's webhook is its password.
+bool holds_secret(const SinkConfig& sink) {
+  auto settings = Json::parse(sink.settings);
+  if (!settings) return false;
+  if (settings->get("headers").size() > 0) return true;
+  auto url = http::parse_url(settings->get("url").str());
+  if (!url) return false;
+  return url->has_user || (sink.type == "webhook" && (url->path != "/" || !url->query.empty()));
 }
 
 }  // namespace
@@ -123,7 +140,8 @@ Config parse(std::string_view text, const std::string& path, Role role, Problems
   if (!out.listen.empty() && !is_host_port(out.listen)) f.problem("listen", "must be ADDRESS:PORT");
   out.controllers = f.strings("controllers");
   for (const auto& c : out.controllers)
-    if (!is_host_port(c)) f.problem("controllers", "each must be HOST:PORT");
+    if (!is_host_port(c))
+      problems->push_back({"controllers", shown(c), "each must be HOST:PORT", false});
   if (role == Role::node && out.controllers.empty())
     f.problem("controllers", "is missing; the node role needs HOST:PORT of each controller");
   out.munge_socket = f.str("munge_socket");
@@ -161,11 +179,17 @@ Config load(const std::string& path, Role role, Problems* problems) {
     none.path = path;
     return none;
   }
+  Config out = parse(*bytes, path, role, problems);
+  bool secrets = has_secret(*bytes) || std::ranges::any_of(out.sinks, [](const auto& s) {
+                   return holds_secret(s.second);
+                 });
   struct stat st{};
-  if (::stat(path.c_str(), &st) == 0 && (st.st_mode & S_IROTH) != 0 && has_secret(*bytes))
-    problems->push_back(
-        {"(file)", "", path + " holds secrets and every user can read it; chmod o-r", false});
-  return parse(*bytes, path, role, problems);
+  if (secrets && ::stat(path.c_str(), &st) == 0 && (st.st_mode & S_IROTH) != 0)
+    problems->push_back({"(file)", "",
+                         path + " holds secrets (a webhook's secret, headers or URL with a path) "
+                                "and every user can read it; chmod o-r",
+                         false});
+  return out;
 }
 
 }  // namespace sluice::config

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/text.h"
+#include "common/http/url.h"
 
 namespace sluice::config {
 namespace {
@@ -18,10 +19,29 @@ std::string list(std::initializer_list<std::string_view> words) {
   return out;
 }
 
+constexpr const char* kHidden = "(hidden)";
+constexpr size_t kMostShown = 80;
+
 // Keys whose value must not be printed back.
 bool secret(std::string_view key) {
-  return key.find("secret") != key.npos || key.find("token") != key.npos ||
-         key.find("password") != key.npos;
+  for (std::string_view word : {"secret", "token", "password", "headers", "template"})
+    if (key.find(word) != key.npos) return true;
+  return false;
+}
+
+bool url_key(std::string_view key) {
+  return key == "url" || key == "endpoint" || key == "proxy";
+}
+
+std::string shown_url(const std::string& text) {
+  if (http::parse_url(text)) return json_quote(http::shown_url(text));
+  // No URL that anybody could use, and so no telling where in it the host is.
+  if (text.find('@') != text.npos) return kHidden;
+  size_t scheme = text.find("://");
+  size_t path = text.find_first_of("/\\?#", scheme == text.npos ? 0 : scheme + 3);
+  if (path == text.npos || path + 1 == text.size())
+    return json_quote(text::printable(text, kMostShown));
+  return json_quote(text::printable(text.substr(0, path), kMostShown) + "…");
 }
 
 }  // namespace
@@ -32,6 +52,17 @@ std::string Problem::text() const {
   return out + allowed;
 }
 
+std::string shown(const Json& value) {
+  if (value.is_object()) return "(an object)";
+  if (value.is_array()) return "(an array)";
+  return value.is_string() ? kHidden : text::printable(value.dump(), kMostShown);
+}
+
+std::string shown(const std::string& text) {
+  if (text.find("://") != text.npos) return shown_url(text);
+  return text::printable(json_quote(text), kMostShown);
+}
+
 bool usable(const Problems& problems) {
   return std::ranges::all_of(problems, [](const Problem& p) { return p.warning; });
 }
@@ -39,8 +70,8 @@ bool usable(const Problems& problems) {
 Fields::Fields(Json object, std::string path, Problems* problems)
     : object_(std::move(object)), path_(std::move(path)), problems_(problems) {
   if (!object_.is_object())
-    problems_->push_back({path_.empty() ? "(top)" : path_, text::printable(object_.dump(), 80),
-                          "must be an object", false});
+    problems_->push_back(
+        {path_.empty() ? "(top)" : path_, shown(object_), "must be an object", false});
 }
 
 std::string Fields::path(const std::string& key) const {
@@ -48,10 +79,17 @@ std::string Fields::path(const std::string& key) const {
 }
 
 void Fields::problem(const std::string& key, std::string allowed, bool warning) {
-  std::string value;
-  if (object_.has(key))
-    value = secret(key) ? "(hidden)" : text::printable(object_.get(key).dump(), 80);
-  problems_->push_back({path(key), std::move(value), std::move(allowed), warning});
+  problems_->push_back({path(key), shown_value(key), std::move(allowed), warning});
+}
+
+std::string Fields::shown_value(const std::string& key) const {
+  if (!object_.has(key)) return {};
+  Json value = object_.get(key);
+  std::string text = value.str();
+  bool file = key == "secret_file" && text.starts_with('/');
+  if (secret(key) && !file) return kHidden;
+  if (!value.is_string() || !known_.contains(key)) return shown(value);
+  return url_key(key) ? shown_url(text) : shown(text);
 }
 
 std::string Fields::str(const std::string& key, std::string_view fallback) {

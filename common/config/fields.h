@@ -1,6 +1,10 @@
 // Reading a JSON object field by field, so that every fault is found in one pass and each says
 // where (file, JSON path), what (the value) and what is allowed. Unknown keys are faults too:
 // a mistyped key must not silently mean its default.
+//
+// What a fault says goes to terminals and logs, so no value is repeated that may hold a secret:
+// URLs by scheme, host and port alone; of objects and arrays, and of texts under a key that nobody
+// knows, only what they are.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +20,18 @@ namespace sluice::config {
 
 struct Problem {
   std::string path;          // sinks.bus.url
-  std::string value;         // as JSON, cut short; empty where the key is missing
+  std::string value;         // as JSON, cut short, or "(hidden)"; empty where the key is missing
   std::string allowed;       // "an https:// URL"
   bool warning = false;      // works, but is probably not what was meant
   std::string text() const;  // sinks.bus.url: "ftp://x": must be an https:// URL
 };
 
 using Problems = std::vector<Problem>;
+
+// A value as a message may have it, where nobody knows what it is for.
+std::string shown(const Json& value);
+// A text that is no secret, unless it is a URL: then without what may be one.
+std::string shown(const std::string& text);
 
 // True if none of them is an error.
 bool usable(const Problems& problems);
@@ -50,6 +59,8 @@ class Fields {
   void finish();
 
  private:
+  std::string shown_value(const std::string& key) const;
+
   Json object_;
   std::string path_;
   Problems* problems_;

@@ -66,13 +66,12 @@ void read_headers(config::Fields& fields, WebhookConfig* out) {
     bool own = std::ranges::find(kOwnHeaders, text::lower(name)) != kOwnHeaders.end() ||
                text::lower(name).starts_with("ce-");
     bool text = value.is_string() && value.str().find_first_of({"\r\n\0", 3}) == std::string::npos;
-    // The value is not repeated: it may be a token.
+    // Neither the value is repeated nor what stands where a value belongs: it may be a token.
+    std::string key = "headers." + text::printable(name.substr(0, name.find_first_of(": ")), 40);
     if (own)
-      fields.problem("type",
-                     "headers." + text::printable(name, 40) + ": is set by the sink itself");
+      fields.problem(key, "is set by the sink itself");
     else if (!text || name.empty() || name.find_first_of(" :\r\n\t") != name.npos)
-      fields.problem("type", "headers." + text::printable(name, 40) +
-                                 ": must be a header's name and a one-line string");
+      fields.problem(key, "must be a header's name and a one-line string");
     else
       out->headers.emplace_back(name, value.str());
   }
