@@ -9,6 +9,7 @@
 #include "common/config/check.h"
 #include "common/event/selection.h"
 #include "common/http/url.h"
+#include "common/json/duplicates.h"
 #include "common/sinks/sink.h"
 
 namespace sluice::config {
@@ -126,6 +127,8 @@ Config parse(std::string_view text, const std::string& path, Role role, Problems
     problems->push_back({"(file)", "", json.error().what, false});
     return out;
   }
+  for (const auto& key : duplicate_keys(text))
+    problems->push_back({text::printable(key), "", "is given twice; keep one of them", false});
   Fields f(*json, "", problems);
   if (!json->is_object()) return out;
   out.cluster = f.str("cluster");

@@ -82,6 +82,15 @@ TEST(ConfigFaults, WhatIsNoSecretIsShown) {
   }
 }
 
+TEST(ConfigFaults, NoKeyMayBeGivenTwice) {
+  std::string told = faults(R"({"sinks":{"a":{"type":"file","path":"/a"}},
+                                "sinks":{"b":{"type":"file","path":"/b"},
+                                         "b":{"type":"file","path":"/c"}}})");
+  EXPECT_EQ(told,
+            "sinks: is given twice; keep one of them\n"
+            "sinks.b: is given twice; keep one of them\n");
+}
+
 TEST(ConfigFaults, AFileWithSecretsIsNotForAll) {
   namespace fs = std::filesystem;
   testing::TempFolder folder;

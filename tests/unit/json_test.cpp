@@ -1,6 +1,7 @@
 // The JSON wrapper: what it takes, what it refuses and where, and that values survive.
 #include <gtest/gtest.h>
 
+#include "common/json/duplicates.h"
 #include "common/json/json.h"
 
 namespace sluice {
@@ -122,6 +123,17 @@ TEST(Json, MembersKeepTheirOrder) {
   EXPECT_EQ(o->size(), 3U);
   o->remove("a");
   EXPECT_EQ(o->dump(), R"({"z":1,"m":3})");
+}
+
+TEST(Json, KeysThatOccurTwice) {
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(duplicate_keys(R"({"a":1,"b":{"a":1,"c":"a"},"c":["a","a"]})"), Paths{});
+  EXPECT_EQ(duplicate_keys(R"({"a":1,"b":{"x":1,"y":2,"x":3,"x":4},"a":{}})"), (Paths{"a", "b.x"}));
+  EXPECT_EQ(duplicate_keys(R"([{"a":1},{"a":1,"b":[],"a":2}])"), Paths{"[1].a"});
+  EXPECT_EQ(duplicate_keys(R"({"r":[[],{"a":{},"a":[]}]})"), Paths{"r[1].a"});
+  EXPECT_EQ(duplicate_keys("{\"a\":1, // \"a\": 2,\n /* \"a\": 3, { */ \"b\":1}"), Paths{});
+  EXPECT_EQ(duplicate_keys(R"({"a\u0062":1,"ab":"\",\"ab\":1","{":"}","ab ":1})"), Paths{"ab"});
+  EXPECT_EQ(duplicate_keys(R"("a")"), Paths{});
 }
 
 }  // namespace
