@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/http/address.h"
+#include "common/http/token.h"
 #include "common/http/url.h"
 
 namespace sluice::http {
@@ -17,13 +18,6 @@ template <class T>
 void set(CURL* easy, CURLoption option, T value) {
   // Fails only for options that this libcurl lacks or for lack of memory; CMake asks for 7.88.
   (void)curl_easy_setopt(easy, option, value);
-}
-
-bool is_token(std::string_view s) {
-  return !s.empty() && std::ranges::all_of(s, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
 }
 
 bool is_field_value(std::string_view s) {

@@ -9,6 +9,7 @@
 
 #include "common/base/file.h"
 #include "common/base/text.h"
+#include "common/http/token.h"
 #include "common/sinks/standard_webhooks.h"
 
 namespace sluice::sinks {
@@ -70,7 +71,7 @@ void read_headers(config::Fields& fields, WebhookConfig* out) {
     std::string key = "headers." + text::printable(name.substr(0, name.find_first_of(": ")), 40);
     if (own)
       fields.problem(key, "is set by the sink itself");
-    else if (!text || name.empty() || name.find_first_of(" :\r\n\t") != name.npos)
+    else if (!text || !http::is_token(name))
       fields.problem(key, "must be a header's name and a one-line string");
     else
       out->headers.emplace_back(name, value.str());

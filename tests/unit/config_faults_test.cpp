@@ -91,6 +91,15 @@ TEST(ConfigFaults, NoKeyMayBeGivenTwice) {
             "sinks.b: is given twice; keep one of them\n");
 }
 
+TEST(ConfigFaults, HeadersHaveNamesThatHttpCanCarry) {
+  for (const char* name : {"X(Y", "X Y", "X:Y", "", "X\u00e4"}) {
+    std::string told =
+        faults(webhook(R"("url":"https://x/","headers":{")" + std::string(name) + R"(":"v"})"));
+    EXPECT_NE(told.find("must be a header's name"), told.npos) << name << told;
+  }
+  EXPECT_EQ(faults(webhook(R"("url":"https://x/","headers":{"X-Y_z.1~":"v"})")), "");
+}
+
 TEST(ConfigFaults, AFileWithSecretsIsNotForAll) {
   namespace fs = std::filesystem;
   testing::TempFolder folder;
