@@ -16,8 +16,10 @@ int exit_code(client::Fault fault) {
 }
 
 std::expected<Json, int> answer(const Common& common, const Json& request) {
-  auto connection = client::Connection::open(common.socket);
-  auto answer = connection ? connection->ask(request) : std::unexpected(connection.error());
+  client::Deadline deadline;
+  auto connection = client::Connection::open(common.socket, deadline);
+  auto answer =
+      connection ? connection->ask(request, deadline) : std::unexpected(connection.error());
   if (!answer)
     return std::unexpected(failed(common, answer.error().what, exit_code(answer.error().fault)));
   if (answer->has("error"))

@@ -12,9 +12,10 @@ constexpr int kProbeMs = 60'000;  // a sink's check takes as long as its timeout
 
 client::Outcome<Json> asked(const std::string& socket, const char* op,
                             int timeout_ms = client::kTimeoutMs) {
-  auto connection = client::Connection::open(socket);
+  client::Deadline deadline(timeout_ms);
+  auto connection = client::Connection::open(socket, deadline);
   if (!connection) return std::unexpected(connection.error());
-  return connection->ask(request(op), timeout_ms);
+  return connection->ask(request(op), deadline);
 }
 
 void check_about(const Patient& p, Findings* findings) {

@@ -59,7 +59,8 @@ class Tail {
   client::Outcome<int> read(client::Connection& connection) {
     if (auto sent = connection.send(request_); !sent) return std::unexpected(sent.error());
     for (;;) {
-      auto line = connection.receive(live_ ? client::kForever : client::kTimeoutMs, stop_.get());
+      auto line = connection.receive(
+          client::Deadline(live_ ? client::kForever : client::kTimeoutMs), stop_.get());
       if (!line) return std::unexpected(line.error());
       if (line->has("error")) return failed(common_, line->get("error").str(), kFailed);
       if (lost_) print_error("sluiced at " + common_.socket + " answers again");

@@ -5,6 +5,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -42,13 +43,13 @@ std::string advice(int err) {
 
 enum class Ready { yes, late, stop };
 
-// Until `fd` has `events`, `stop` is readable or the deadline (ms; negative: none) has passed.
-Ready wait(int fd, short events, int64_t deadline, int stop) {
+// Until `fd` has `events`, `stop` is readable or the deadline has passed.
+Ready wait(int fd, short events, const Deadline& deadline, int stop) {
   for (;;) {
-    int64_t left = deadline < 0 ? -1 : deadline - now_ms();
-    if (deadline >= 0 && left <= 0) return Ready::late;
+    int left = deadline.left();
+    if (left == 0) return Ready::late;  // even if a byte now and then still comes
     pollfd fds[2] = {{fd, events, 0}, {stop, POLLIN, 0}};
-    int n = ::poll(fds, 2, static_cast<int>(left));
+    int n = ::poll(fds, 2, left);
     if (n < 0 && errno == EINTR) continue;
     if (n > 0 && fds[1].revents != 0) return Ready::stop;
     if (n > 0) return Ready::yes;
@@ -56,13 +57,33 @@ Ready wait(int fd, short events, int64_t deadline, int stop) {
   }
 }
 
+// A Unix socket's connect waits while the listener's queue is full, and poll knows nothing of that
+// wait: SO_SNDTIMEO bounds it. A signal ends it, and then only what is left is waited for, or a
+// caller's interval timer would keep it going for ever. Zero or errno, EAGAIN once it is too late.
+int connect_until(int fd, const sockaddr_un& addr, const Deadline& deadline) {
+  for (;;) {
+    int left = deadline.left();
+    if (left == 0) return EAGAIN;
+    timeval limit{left / 1000, left % 1000 * 1000L};
+    if (left > 0) (void)::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&addr), sizeof addr) == 0) return 0;
+    if (errno != EINTR) return errno;
+  }
+}
+
 }  // namespace
+
+Deadline::Deadline(int ms) : ms_(ms), at_(now_ms() + ms) {}
+
+int Deadline::left() const {
+  return ms_ < 0 ? -1 : static_cast<int>(std::max(at_ - now_ms(), int64_t{0}));
+}
 
 std::unexpected<Failure> Connection::failure(Fault fault, const std::string& what) const {
   return std::unexpected(Failure{fault, "sluiced at " + socket_ + ": " + what});
 }
 
-Outcome<Connection> Connection::open(const std::string& socket, int timeout_ms) {
+Outcome<Connection> Connection::open(const std::string& socket, Deadline deadline) {
   auto unreachable = [&socket](const std::string& why) {
     return std::unexpected(
         Failure{Fault::unreachable, "cannot reach sluiced at " + socket + ": " + why});
@@ -76,27 +97,17 @@ Outcome<Connection> Connection::open(const std::string& socket, int timeout_ms) 
   memcpy(addr.sun_path, socket.data(), socket.size());
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return unreachable(words(errno));
-  // For a Unix socket this bounds connect() too, which waits while the listener's queue is full.
-  timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000L};
-  if (timeout_ms > 0) (void)::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  int rc = 0;
-  do {
-    rc = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&addr), sizeof addr);
-  } while (rc != 0 && errno == EINTR);
-  if (rc != 0) return unreachable(advice(errno));
-  Connection c(std::move(fd), socket);
-  c.timeout_ms_ = timeout_ms;
-  return c;
+  if (int err = connect_until(fd.get(), addr, deadline); err != 0) return unreachable(advice(err));
+  return Connection(std::move(fd), socket);
 }
 
-Outcome<void> Connection::send(const Json& request) {
+Outcome<void> Connection::send(const Json& request, Deadline deadline) {
   std::string line = request.dump();
   line += '\n';
   if (line.size() > kMaxRequest)
     return failure(Fault::too_long, "the request has " + std::to_string(line.size()) +
                                         " bytes, at most " + std::to_string(kMaxRequest) +
                                         " are allowed");
-  int64_t deadline = timeout_ms_ < 0 ? -1 : now_ms() + timeout_ms_;
   for (std::string_view left = line; !left.empty();) {
     ssize_t n = ::send(fd_.get(), left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n >= 0) {
@@ -111,8 +122,7 @@ Outcome<void> Connection::send(const Json& request) {
   return {};
 }
 
-Outcome<Json> Connection::receive(int timeout_ms, int stop) {
-  int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+Outcome<Json> Connection::receive(Deadline deadline, int stop) {
   size_t searched = 0;
   for (;;) {
     size_t eol = in_.find('\n', searched);
@@ -127,7 +137,8 @@ Outcome<Json> Connection::receive(int timeout_ms, int stop) {
     if (in_.size() > kMaxAnswer) return failure(Fault::garbled, "its answer has no end");
     switch (wait(fd_.get(), POLLIN, deadline, stop)) {
       case Ready::late:
-        return failure(Fault::timed_out, "no answer within " + std::to_string(timeout_ms) + " ms");
+        return failure(Fault::timed_out,
+                       "no answer within " + std::to_string(deadline.whole()) + " ms");
       case Ready::stop:
         return failure(Fault::stopped, "stopped");
       case Ready::yes:
@@ -144,11 +155,11 @@ Outcome<Json> Connection::receive(int timeout_ms, int stop) {
   }
 }
 
-Outcome<Json> Connection::ask(const Json& request, int timeout_ms) {
-  auto sent = send(request);
+Outcome<Json> Connection::ask(const Json& request, Deadline deadline) {
+  auto sent = send(request, deadline);
   // sluiced may have said why before it closed: that is worth more than "broken pipe".
   if (!sent && sent.error().fault != Fault::lost) return std::unexpected(sent.error());
-  auto answer = receive(timeout_ms);
+  auto answer = receive(deadline);
   if (!sent && !answer) return std::unexpected(sent.error());
   return answer;
 }

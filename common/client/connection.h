@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <string>
 
@@ -41,15 +42,27 @@ struct Failure {
 template <class T>
 using Outcome = std::expected<T, Failure>;
 
+// When a call must have returned, however many waits it is made of and signals interrupt them.
+class Deadline {
+ public:
+  explicit Deadline(int ms = kTimeoutMs);  // from now; kForever: none
+  int left() const;                        // ms, 0 once it has passed; -1: there is none
+  int whole() const { return ms_; }        // what was given
+
+ private:
+  int ms_;
+  int64_t at_;
+};
+
 class Connection {
  public:
-  static Outcome<Connection> open(const std::string& socket, int timeout_ms = kTimeoutMs);
+  static Outcome<Connection> open(const std::string& socket, Deadline deadline = Deadline());
 
-  Outcome<void> send(const Json& request);
+  Outcome<void> send(const Json& request, Deadline deadline = Deadline());
   // The next line. `stop` (-1: none) is a descriptor that ends the wait when it becomes readable.
-  Outcome<Json> receive(int timeout_ms = kTimeoutMs, int stop = -1);
+  Outcome<Json> receive(Deadline deadline = Deadline(), int stop = -1);
   // One request with one line of answer.
-  Outcome<Json> ask(const Json& request, int timeout_ms = kTimeoutMs);
+  Outcome<Json> ask(const Json& request, Deadline deadline = Deadline());
 
   // True if sluiced has closed its side, as it does after a minute without a request.
   bool closed() const;
@@ -61,7 +74,6 @@ class Connection {
   Fd fd_;
   std::string socket_;
   std::string in_;
-  int64_t timeout_ms_ = kTimeoutMs;  // of send()
 };
 
 }  // namespace sluice::client

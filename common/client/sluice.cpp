@@ -22,6 +22,7 @@ namespace {
 
 using sluice::Json;
 using sluice::client::Connection;
+using sluice::client::Deadline;
 using sluice::client::Failure;
 using sluice::client::Fault;
 using sluice::client::kMaxDepth;
@@ -83,10 +84,10 @@ sluice_handle make(const char* socket, int timeout_ms) {
   return {socket, timeout_ms > 0 ? timeout_ms : sluice::client::kTimeoutMs, std::nullopt};
 }
 
-int connect(sluice_handle* h, sluice_error* err) {
+int connect(sluice_handle* h, Deadline deadline, sluice_error* err) {
   if (h->connection && !h->connection->closed()) return SLUICE_OK;
   h->connection.reset();
-  auto opened = Connection::open(h->socket, h->timeout_ms);
+  auto opened = Connection::open(h->socket, deadline);
   if (!opened) return say(err, opened.error());
   h->connection = std::move(*opened);
   return SLUICE_OK;
@@ -94,6 +95,7 @@ int connect(sluice_handle* h, sluice_error* err) {
 
 int emit(sluice_handle* h, const char* type, const char* data, sluice_receipt* receipt,
          sluice_error* err) {
+  Deadline deadline(h->timeout_ms);  // of the whole call
   if (type == nullptr || type[0] == '\0')
     return say(err, SLUICE_E_INVALID, "the event's type is missing; give user.NAME");
   Json request = Json::object();
@@ -105,8 +107,8 @@ int emit(sluice_handle* h, const char* type, const char* data, sluice_receipt* r
       return say(err, SLUICE_E_INVALID, "the event's data is no JSON: " + value.error().what);
     request.set("data", *value);
   }
-  if (int rc = connect(h, err); rc != SLUICE_OK) return rc;
-  auto answer = h->connection->ask(request, h->timeout_ms);
+  if (int rc = connect(h, deadline, err); rc != SLUICE_OK) return rc;
+  auto answer = h->connection->ask(request, deadline);
   if (!answer) {
     h->connection.reset();  // a late answer must not be taken for the next one's
     return say(err, answer.error());
@@ -131,7 +133,7 @@ int sluice_open(const char* socket_path, int timeout_ms, struct sluice_handle** 
   *out = nullptr;
   return guarded(err, [&] {
     sluice_handle handle = make(socket_path, timeout_ms);
-    if (int rc = connect(&handle, err); rc != SLUICE_OK) return rc;
+    if (int rc = connect(&handle, Deadline(handle.timeout_ms), err); rc != SLUICE_OK) return rc;
     *out = new sluice_handle(std::move(handle));
     return say(err, SLUICE_OK, "");
   });

@@ -12,8 +12,8 @@
  * once, whatever fails.
  *
  * C11 and C++. Nothing here throws, exits, prints, starts a thread, installs a signal handler or
- * keeps a descriptor open after the call (a handle keeps one, close-on-exec). Errors cost the
- * caller no more than the time given.
+ * keeps a descriptor open after the call (a handle keeps one, close-on-exec). A call
+ * returns within the time given, whatever signals the caller takes meanwhile.
  *
  * Ownership: strings passed in are only read during the call. Structures are the caller's and may
  * be on its stack. A handle is the library's, made by sluice_open and ended by sluice_close.

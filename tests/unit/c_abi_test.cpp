@@ -1,12 +1,17 @@
 // sluice.h as C++ sees it: what goes wrong is a code and a sentence, never an exception.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <cstring>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/base/fd.h"
 #include "sluice/sluice.h"
@@ -132,6 +137,113 @@ TEST(CAbi, ConnectsAgainAfterARestart) {
   // The answerer hangs up after its answer, as a sluiced that stops does; it is given the time to.
   ::usleep(50'000);
   EXPECT_EQ(sluice_send(handle, "user.x", "2", nullptr, &err), SLUICE_OK) << err.message;
+  sluice_close(handle);
+}
+
+// A listener that never accepts, and whose queue is full: connect waits.
+class Busy {
+ public:
+  Busy() {
+    sockaddr_un addr{};
+    addr.sun_family = AF_UNIX;
+    path_ = ::testing::TempDir() + "sluice-busy-" + std::to_string(::getpid());
+    ::unlink(path_.c_str());
+    memcpy(addr.sun_path, path_.c_str(), path_.size());
+    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&addr), sizeof addr), 0);
+    EXPECT_EQ(::listen(listener_.get(), 0), 0);
+  }
+  ~Busy() { ::unlink(path_.c_str()); }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  const char* path() const { return path_.c_str(); }
+
+  void fill() {
+    sockaddr_un addr{};
+    addr.sun_family = AF_UNIX;
+    memcpy(addr.sun_path, path_.c_str(), path_.size());
+    for (;;) {
+      Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&addr), sizeof addr) != 0) return;
+      waiting_.push_back(std::move(fd));
+    }
+  }
+  Fd accept() { return Fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+
+ private:
+  Fd listener_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  std::string path_;
+  std::vector<Fd> waiting_;
+};
+
+int64_t now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+// A program with an interval timer, as profilers and MPI libraries have. It ends by itself: a call
+// that waits anew at each signal would not.
+class Ticking {
+ public:
+  Ticking() {
+    left_ = 150;
+    struct sigaction action{};
+    action.sa_handler = [](int) {
+      itimerval off{};
+      if (--left_ == 0) ::setitimer(ITIMER_REAL, &off, nullptr);
+    };
+    ::sigaction(SIGALRM, &action, &before_);
+    itimerval every{{0, 20'000}, {0, 20'000}};
+    ::setitimer(ITIMER_REAL, &every, nullptr);
+  }
+  ~Ticking() {
+    itimerval off{};
+    ::setitimer(ITIMER_REAL, &off, nullptr);
+    ::sigaction(SIGALRM, &before_, nullptr);
+  }
+  Ticking(const Ticking&) = delete;
+  Ticking& operator=(const Ticking&) = delete;
+
+ private:
+  static std::atomic<int> left_;
+  struct sigaction before_{};
+};
+
+std::atomic<int> Ticking::left_ = 0;
+
+TEST(CAbi, ConnectingEndsInTimeUnderATimer) {
+  Busy daemon;
+  daemon.fill();
+  Ticking timer;
+  int64_t before = now_ms();
+  sluice_error err{};
+  sluice_handle* handle = nullptr;
+  EXPECT_EQ(sluice_open(daemon.path(), 500, &handle, &err), SLUICE_E_UNREACHABLE);
+  EXPECT_EQ(handle, nullptr);
+  EXPECT_NE(std::string(err.message).find("does not take connections"), std::string::npos);
+  int64_t took = now_ms() - before;
+  EXPECT_GE(took, 490);
+  EXPECT_LT(took, 1500);
+}
+
+TEST(CAbi, OneDeadlineForAllOfACall) {
+  Busy daemon;
+  sluice_error err{};
+  sluice_handle* handle = nullptr;
+  ASSERT_EQ(sluice_open(daemon.path(), 1000, &handle, &err), SLUICE_OK);
+  daemon.accept().reset();  // so that the call has to connect
+  daemon.fill();
+  Ticking timer;
+  std::vector<Fd> accepted;
+  std::thread slow([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    accepted.push_back(daemon.accept());
+  });
+  int64_t before = now_ms();
+  EXPECT_EQ(sluice_send(handle, "user.x", "1", nullptr, &err), SLUICE_E_TIMEOUT) << err.message;
+  int64_t took = now_ms() - before;
+  EXPECT_GE(took, 990);
+  EXPECT_LT(took, 1500);
+  slow.join();
   sluice_close(handle);
 }
 

@@ -102,7 +102,7 @@ TEST_F(ServerTest, AFloodDelaysNobodyElse) {
   for (int i = 0; i < 10; ++i) {
     int64_t before = clock::mono_ms();
     auto c = client::Connection::open(path_);
-    EXPECT_TRUE(c && c->ask(ping, 60'000));
+    EXPECT_TRUE(c && c->ask(ping));
     worst = std::max(worst, clock::mono_ms() - before);
   }
   stop = true;
