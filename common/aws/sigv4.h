@@ -55,7 +55,6 @@ class Signer {
   // Everything else must be in place before; an error if the URL is none.
   Result<void> sign(http::Request* request, const Credentials& credentials, int64_t wall_us);
 
-
  private:
   const std::string& key_for(const std::string& secret, std::string_view day);
 
