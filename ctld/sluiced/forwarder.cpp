@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,7 +26,6 @@ Forwarder::Forwarder(const config::Config& config, std::string node, Stats& stat
       stats_(stats),
       reader_(config.inbox),
       forward_(config.controllers, config.munge_socket, std::move(node)),
-      event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { loop(); }) {}
 
 Forwarder::~Forwarder() {
@@ -36,9 +34,7 @@ Forwarder::~Forwarder() {
 
 void Forwarder::flush_and_stop() {
   stop_ = true;
-  uint64_t one = 1;
-  ssize_t ignored = ::write(event_.get(), &one, sizeof one);
-  (void)ignored;
+  event_.wake();
   if (thread_.joinable()) thread_.join();
 }
 

@@ -1,7 +1,6 @@
 #include "ctld/sluiced/importer.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <ctime>
@@ -30,8 +29,7 @@ Importer::Importer(std::shared_ptr<const config::Config> config, journal::Journa
       stats_(stats),
       events_(journal_, std::move(cluster), stats),
       import_(journal_, events_, stats),
-      reader_(config_->inbox),
-      event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      reader_(config_->inbox) {
   events_.set_config(config_);
   asker_ = std::make_unique<Asker>(
       [this](Asker::Answers answers) {
@@ -39,7 +37,7 @@ Importer::Importer(std::shared_ptr<const config::Config> config, journal::Journa
           std::lock_guard lock(mutex_);
           mail_answers_.push_back(std::move(answers));
         }
-        wake();
+        event_.wake();
       },
       stats_);
 }
@@ -57,15 +55,9 @@ void Importer::stop() {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
-  wake();
+  event_.wake();
   if (thread_.joinable()) thread_.join();
   asker_.reset();
-}
-
-void Importer::wake() {
-  uint64_t one = 1;
-  ssize_t ignored = ::write(event_.get(), &one, sizeof one);
-  (void)ignored;  // full means that a wake-up is pending already
 }
 
 void Importer::submit(std::vector<inbox::RawRecord> records, Committed committed) {
@@ -78,7 +70,7 @@ void Importer::submit(std::vector<inbox::RawRecord> records, Committed committed
     std::lock_guard lock(mutex_);
     mail_.emplace_back(std::move(records), std::move(committed));
   }
-  wake();
+  event_.wake();
 }
 
 void Importer::swept(Sweep sweep) {
@@ -87,7 +79,7 @@ void Importer::swept(Sweep sweep) {
     std::lock_guard lock(mutex_);
     mail_sweep_ = std::make_unique<Sweep>(std::move(sweep));
   }
-  wake();
+  event_.wake();
 }
 
 void Importer::reload(std::shared_ptr<const config::Config> config) {
@@ -95,7 +87,7 @@ void Importer::reload(std::shared_ptr<const config::Config> config) {
     std::lock_guard lock(mutex_);
     mail_config_ = std::move(config);
   }
-  wake();
+  event_.wake();
 }
 
 void Importer::loop() {
@@ -131,9 +123,7 @@ void Importer::wait() {
               (!ready_.empty() && clock::mono_ms() >= commit_retry_ms_);
   pollfd fds[2] = {{event_.get(), POLLIN, 0}, {reader_open_ ? reader_.fd() : -1, POLLIN, 0}};
   ::poll(fds, 2, busy ? 0 : static_cast<int>(kTickMs));
-  uint64_t count = 0;
-  ssize_t ignored = ::read(event_.get(), &count, sizeof count);
-  (void)ignored;
+  event_.take();
 }
 
 void Importer::take_mail() {

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "common/base/fd.h"
+#include "common/base/event_fd.h"
 #include "common/config/config.h"
 #include "common/inbox/reader.h"
 #include "ctld/sluiced/asker.h"
@@ -79,7 +79,6 @@ class Importer : public Intake {
   void release(uint32_t job_id, const Answer& answer, uint64_t up_to);
   bool commit();
   void reconcile();
-  void wake();
 
   std::shared_ptr<const config::Config> config_;
   journal::Journal journal_;
@@ -106,7 +105,7 @@ class Importer : public Intake {
   std::unique_ptr<Sweep> mail_sweep_;
   std::shared_ptr<const config::Config> mail_config_;
   bool stop_ = false;
-  Fd event_;
+  EventFd event_;
   std::unique_ptr<Asker> asker_;
   std::thread thread_;
 };

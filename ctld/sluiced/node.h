@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/event_fd.h"
 #include "common/config/config.h"
 #include "common/inbox/reader.h"
 #include "ctld/sluiced/commands.h"
@@ -51,7 +52,7 @@ class Forwarder : public Intake {
   std::mutex mutex_;
   std::map<std::string, Waiting> waiting_;  // emits whose callers wait
   std::atomic<bool> stop_{false};
-  Fd event_;
+  EventFd event_;
   std::thread thread_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <netdb.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,12 +47,6 @@ struct Receive::Peer {
 
 namespace {
 
-void wake(const Fd& event) {
-  uint64_t one = 1;
-  ssize_t ignored = ::write(event.get(), &one, sizeof one);
-  (void)ignored;
-}
-
 // What a node's hooks and users leave: a start or an end only slurmctld can know of.
 bool from_nodes(const std::string& kind) {
   static const std::set<std::string> kinds{"launch",   "exit", "step_start",
@@ -85,7 +78,6 @@ Result<std::unique_ptr<Receive>> Receive::start(const config::Config& config, In
   ::freeaddrinfo(found);
   if (rc != 0) return fail_errno("listen " + config.listen, err);
   if (::listen(r->listener_.get(), 512) != 0) return fail_errno("listen " + config.listen);
-  r->event_ = std::make_shared<Fd>(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   r->thread_ = std::thread([raw = r.get()] { raw->loop(); });
   return r;
 }
@@ -99,7 +91,7 @@ void Receive::stop() {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
-  wake(*event_);
+  event_->wake();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -155,7 +147,7 @@ std::string Receive::take_batch(const std::shared_ptr<Peer>& peer, const std::st
       std::lock_guard lock(peer->mutex);
       peer->verdict = commit;
     }
-    wake(*event);
+    event->wake();
   });
   return {};
 }
@@ -225,9 +217,7 @@ void Receive::loop() {
       std::lock_guard lock(mutex_);
       if (stop_) return;
     }
-    uint64_t count = 0;
-    ssize_t ignored = ::read(event_->get(), &count, sizeof count);
-    (void)ignored;
+    event_->take();
     int64_t now = clock::mono_ms();
     std::erase_if(peers_, [&](const auto& p) { return !serve(p) || expired(*p, now); });
     if (fds[0].revents != 0) accept_all();

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "common/base/error.h"
+#include "common/base/event_fd.h"
 #include "common/base/fd.h"
 #include "common/config/config.h"
 #include "ctld/sluiced/intake.h"
@@ -40,7 +41,8 @@ class Receive {
   std::string munge_socket_;
   uid_t slurm_uid_ = 0;
   Fd listener_;
-  std::shared_ptr<Fd> event_;  // shared with answers that outlive this object
+  // Shared with answers that outlive this object.
+  std::shared_ptr<EventFd> event_ = std::make_shared<EventFd>();
   std::list<std::shared_ptr<Peer>> peers_;
   std::mutex mutex_;
   bool stop_ = false;

@@ -4,7 +4,6 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -106,7 +105,6 @@ Result<std::unique_ptr<Server>> Server::open(const std::string& path,
   // Every user may connect: jobs emit. What each may ask is decided by who they are.
   if (::chmod(path.c_str(), 0666) != 0) return fail_errno("socket " + path + ": chmod");
   if (::listen(s->listener_.get(), 128) != 0) return fail_errno("socket " + path + ": listen");
-  s->event_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   s->path_ = path;
   s->admin_group_ = admin_group;
   s->handler_ = std::move(handler);
@@ -137,9 +135,7 @@ Server::~Server() {
 }
 
 void Server::wake() {
-  uint64_t one = 1;
-  ssize_t ignored = ::write(event_.get(), &one, sizeof one);
-  (void)ignored;
+  event_.wake();
 }
 
 bool Server::is_admin(const Caller& caller) {
@@ -277,8 +273,7 @@ void Server::loop() {
       std::lock_guard lock(mutex_);
       if (stop_) return;
     }
-    uint64_t count = 0;
-    bool woken = ::read(event_.get(), &count, sizeof count) > 0;
+    bool woken = event_.take();
     int64_t now = clock::mono_ms();
     size_t i = 2;
     for (auto it = connections_.begin(); it != connections_.end(); ++i) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "common/base/event_fd.h"
 #include "common/base/fd.h"
 #include "common/json/json.h"
 
@@ -80,7 +81,7 @@ class Server {
   bool in_admin_group(uid_t uid, gid_t gid) const;
 
   Fd listener_;
-  Fd event_;
+  EventFd event_;
   std::string path_;
   std::string admin_group_;
   Handler handler_;
