@@ -25,6 +25,7 @@ class Fd {
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }  // the caller's from here on
   void reset() {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;

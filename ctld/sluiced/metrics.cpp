@@ -1,20 +1,18 @@
 #include "ctld/sluiced/metrics.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
-#include <netdb.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstring>
 
 #include "common/base/clock.h"
+#include "common/base/listen.h"
 #include "common/config/check.h"
 
 namespace sluice::daemon {
 namespace {
+
+constexpr int kBacklog = 16;
 
 class Text {
  public:
@@ -132,48 +130,20 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const std::string& a
                                                             std::function<std::string()> text) {
   auto m = std::unique_ptr<MetricsServer>(new MetricsServer);
   m->text_ = std::move(text);
-  int fd = -1;
-  if (address.starts_with("unix:")) {
-    m->unix_path_ = address.substr(5);
-    sockaddr_un un{};
-    un.sun_family = AF_UNIX;
-    if (m->unix_path_.size() >= sizeof un.sun_path) return fail("metrics: the path is too long");
-    memcpy(un.sun_path, m->unix_path_.c_str(), m->unix_path_.size() + 1);
-    ::unlink(m->unix_path_.c_str());
-    fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&un), sizeof un) != 0)
-      return fail_errno("metrics: cannot listen on " + address);
-    (void)::chmod(m->unix_path_.c_str(), 0660);
-  } else {
-    std::string host;
-    std::string port;
-    config::split_host_port(address, &host, &port);
-    addrinfo hints{};
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (::getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0)
-      return fail("metrics: " + address + " is no address");
-    int one = 1;
-    fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    int rc = ::bind(fd, found->ai_addr, found->ai_addrlen);
-    int err = errno;
-    ::freeaddrinfo(found);
-    if (rc != 0) {
-      ::close(fd);
-      return fail_errno("metrics: cannot listen on " + address, err);
-    }
-  }
-  if (::listen(fd, 16) != 0) return fail_errno("metrics: listen");
+  bool at_path = address.starts_with("unix:");
+  std::string path = at_path ? address.substr(5) : std::string();
+  std::string host;
+  std::string port;
+  config::split_host_port(address, &host, &port);
+  auto listener = at_path ? listen_unix(path, 0660, kBacklog) : listen_tcp(host, port, kBacklog);
+  if (!listener) return fail("metrics: cannot listen on " + address + ": " + listener.error().what);
+  m->unix_path_ = path;
   m->daemon_ =
       MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, nullptr, nullptr, &answer, &m->text_,
-                       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, 32U,
+                       MHD_OPTION_LISTEN_SOCKET, listener->get(), MHD_OPTION_CONNECTION_LIMIT, 32U,
                        MHD_OPTION_CONNECTION_TIMEOUT, 10U, MHD_OPTION_END);
-  if (m->daemon_ == nullptr) {
-    ::close(fd);
-    return fail("metrics: cannot serve " + address);
-  }
+  if (m->daemon_ == nullptr) return fail("metrics: cannot serve " + address);
+  listener->release();  // MHD_stop_daemon closes it
   return m;
 }
 

@@ -1,6 +1,5 @@
 #include "ctld/sluiced/receive.h"
 
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <set>
 
 #include "common/base/clock.h"
+#include "common/base/listen.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/config/check.h"
@@ -20,6 +20,7 @@
 namespace sluice::daemon {
 namespace {
 
+constexpr int kBacklog = 512;
 constexpr size_t kMaxPeers = 4096;
 constexpr size_t kMaxStrangers = 512;         // peers that have not shown a credential yet
 constexpr size_t kMaxCredential = 16U << 10;  // bytes; munge's own is some hundred
@@ -63,21 +64,9 @@ Result<std::unique_ptr<Receive>> Receive::start(const config::Config& config, In
   std::string host;
   std::string port;
   config::split_host_port(config.listen, &host, &port);
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (int rc = ::getaddrinfo(host == "*" ? nullptr : host.c_str(), port.c_str(), &hints, &found);
-      rc != 0)
-    return fail("listen " + config.listen + ": " + gai_strerror(rc));
-  r->listener_ = Fd(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  int one = 1;
-  (void)::setsockopt(r->listener_.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  int rc = ::bind(r->listener_.get(), found->ai_addr, found->ai_addrlen);
-  int err = errno;
-  ::freeaddrinfo(found);
-  if (rc != 0) return fail_errno("listen " + config.listen, err);
-  if (::listen(r->listener_.get(), 512) != 0) return fail_errno("listen " + config.listen);
+  auto listener = listen_tcp(host, port, kBacklog);
+  if (!listener) return fail("listen " + config.listen + ": " + listener.error().what);
+  r->listener_ = std::move(*listener);
   r->thread_ = std::thread([raw = r.get()] { raw->loop(); });
   return r;
 }

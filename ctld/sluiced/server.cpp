@@ -1,19 +1,16 @@
 #include "ctld/sluiced/server.h"
 
-#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "common/base/clock.h"
-#include "common/base/log.h"
+#include "common/base/listen.h"
 
 namespace sluice::daemon {
 namespace {
@@ -24,7 +21,7 @@ constexpr size_t kMaxConnections = 256;
 constexpr size_t kMaxConnectionsPerUser = 32;  // of one that is no administrator
 constexpr size_t kMaxUnsent = 16U << 20;       // a caller that does not read is cut off
 constexpr size_t kUnsentFirst = 64U << 10;     // above it, the caller reads before it asks more
-constexpr int kAcceptedAtOnce = 128;           // a turn's, so that connecting keeps nobody waiting
+constexpr int kBacklog = 128;                  // and a turn accepts no more of them
 constexpr int64_t kIdleMs = 60'000;            // a connection that asks nothing is closed
 constexpr int kTickMs = 200;
 constexpr int64_t kAdminAgeMs = 60'000;  // how long the name service's word is taken
@@ -91,20 +88,10 @@ Result<std::unique_ptr<Server>> Server::open(const std::string& path,
                                              const std::string& admin_group, Handler handler,
                                              std::function<void()> tick) {
   auto s = std::unique_ptr<Server>(new Server);
-  sockaddr_un addr{};
-  addr.sun_family = AF_UNIX;
-  if (path.size() >= sizeof addr.sun_path)
-    return fail("socket " + path + ": a path may have at most " +
-                std::to_string(sizeof addr.sun_path - 1) + " bytes");
-  memcpy(addr.sun_path, path.c_str(), path.size() + 1);
-  s->listener_ = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!s->listener_) return fail_errno("socket " + path);
-  ::unlink(path.c_str());
-  if (::bind(s->listener_.get(), reinterpret_cast<sockaddr*>(&addr), sizeof addr) != 0)
-    return fail_errno("socket " + path + ": bind");
   // Every user may connect: jobs emit. What each may ask is decided by who they are.
-  if (::chmod(path.c_str(), 0666) != 0) return fail_errno("socket " + path + ": chmod");
-  if (::listen(s->listener_.get(), 128) != 0) return fail_errno("socket " + path + ": listen");
+  auto listener = listen_unix(path, 0666, kBacklog);
+  if (!listener) return fail("socket " + path + ": " + listener.error().what);
+  s->listener_ = std::move(*listener);
   s->path_ = path;
   s->admin_group_ = admin_group;
   s->handler_ = std::move(handler);
@@ -166,7 +153,7 @@ bool Server::in_admin_group(uid_t uid, gid_t gid) const {
 }
 
 void Server::accept_some() {
-  for (int i = 0; i < kAcceptedAtOnce; ++i) {
+  for (int i = 0; i < kBacklog; ++i) {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
     ucred cred{};
