@@ -11,12 +11,6 @@ constexpr size_t kTailRows = 200;         // read at once for one follower
 constexpr size_t kTailUnsent = 1U << 20;  // a slow reader is waited for
 constexpr size_t kDeadRows = 10'000;
 
-Json problem(const std::string& text) {
-  Json out = Json::object();
-  out.set("error", Json::of(text));
-  return out;
-}
-
 Json count(const char* key, int64_t n) {
   Json out = Json::object();
   out.set(key, Json::of(n));

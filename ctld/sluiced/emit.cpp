@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/text.h"
+#include "common/client/connection.h"
 #include "common/event/types.h"
 #include "common/slurm/jobs.h"
 
@@ -18,13 +19,6 @@ namespace {
 constexpr size_t kMostTasks = 1000;
 constexpr int64_t kMostTasksOfOne = 32;
 constexpr size_t kMostBuckets = 10'000;
-constexpr int kMaxDepth = 24;  // the event around it has two more levels, and readers take 32
-
-Json refusal(const std::string& why) {
-  Json out = Json::object();
-  out.set("error", Json::of(why));
-  return out;
-}
 
 std::string boot_id() {
   auto text = file::read("/proc/sys/kernel/random/boot_id", 64);
@@ -94,7 +88,7 @@ Emit::~Emit() {
 void Emit::request(const Json& request, const Caller& caller, Reply reply) {
   auto refuse = [&](const std::string& why) {
     ++stats_.refused;
-    reply.answer(refusal(why));
+    reply.answer(problem(why));
   };
   std::string type = request.get("type").str();
   std::string data = request.get("data").dump();
@@ -104,8 +98,8 @@ void Emit::request(const Json& request, const Caller& caller, Reply reply) {
   if (data.size() > static_cast<size_t>(config_->emit_max_bytes))
     return refuse("data has " + std::to_string(data.size()) + " bytes, at most " +
                   std::to_string(config_->emit_max_bytes) + " are allowed");
-  if (!Json::parse(data, false, kMaxDepth))
-    return refuse("data is nested too deep: at most " + std::to_string(kMaxDepth) +
+  if (!Json::parse(data, false, client::kMaxDepth))
+    return refuse("data is nested too deep: at most " + std::to_string(client::kMaxDepth) +
                   " levels are allowed");
   if (!quota_.take(caller.uid))
     return refuse("too many events: at most " + std::to_string(config_->emit_per_minute) +
@@ -156,7 +150,7 @@ void Emit::finish(Task task) {
   struct stat st{};
   if (::stat(proc.c_str(), &st) != 0 || st.st_uid != task.caller.uid) {
     ++stats_.refused;
-    return task.reply.answer(refusal("the calling process has ended"));
+    return task.reply.answer(problem("the calling process has ended"));
   }
   auto cgroup = file::read(proc + "/cgroup", 65536);
   uint32_t job = cgroup ? job_in_cgroup(*cgroup) : 0;
@@ -164,7 +158,7 @@ void Emit::finish(Task task) {
   if (job == 0) {
     ++stats_.refused;
     return task.reply.answer(
-        refusal("process " + std::to_string(task.caller.pid) +
+        problem("process " + std::to_string(task.caller.pid) +
                 " is in no job of this host: sluice emit works inside a running job"));
   }
   task.record.fields["@job_id"] = std::to_string(job);
@@ -174,7 +168,7 @@ void Emit::finish(Task task) {
   records.push_back(std::move(task.record));
   intake_.submit(std::move(records), [reply = task.reply, job, id](const Commit& commit) {
     if (auto refused = commit.refused.find(id); refused != commit.refused.end())
-      return reply.answer(refusal(refused->second));
+      return reply.answer(problem(refused->second));
     Json out = Json::object();
     out.set("job_id", Json::of(int64_t{job}));
     out.set("record", Json::of(id));

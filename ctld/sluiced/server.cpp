@@ -11,12 +11,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/listen.h"
+#include "common/client/connection.h"
 
 namespace sluice::daemon {
 namespace {
 
-constexpr size_t kMaxLine = 512U << 10;  // of a request
-constexpr int kMaxDepth = 32;            // what is emitted stays well under the parser's bound
+constexpr int kMaxDepth = 32;  // what is emitted stays well under the parser's bound
 constexpr size_t kMaxConnections = 256;
 constexpr size_t kMaxConnectionsPerUser = 32;  // of one that is no administrator
 constexpr size_t kMaxUnsent = 16U << 20;       // a caller that does not read is cut off
@@ -27,13 +27,13 @@ constexpr int kTickMs = 200;
 constexpr int64_t kAdminAgeMs = 60'000;  // how long the name service's word is taken
 constexpr size_t kMaxAdmins = 1000;
 
-Json problem(const std::string& text) {
+}  // namespace
+
+Json problem(const std::string& what) {
   Json out = Json::object();
-  out.set("error", Json::of(text));
+  out.set("error", Json::of(what));
   return out;
 }
-
-}  // namespace
 
 struct Reply::Shared {
   std::mutex mutex;
@@ -198,8 +198,9 @@ bool Server::find_request(Connection& c) {
   c.at = std::min(c.in.find_first_not_of('\n', c.at), c.in.size());
   size_t eol = c.in.find('\n', c.at);
   c.whole = eol != c.in.npos;
-  if (std::min(eol, c.in.size()) - c.at < kMaxLine) return true;
-  c.reply.say(problem("a request may have at most " + std::to_string(kMaxLine) + " bytes"));
+  if (std::min(eol, c.in.size()) - c.at < client::kMaxRequest) return true;
+  c.reply.say(
+      problem("a request may have at most " + std::to_string(client::kMaxRequest) + " bytes"));
   flush(c);
   return false;
 }

@@ -31,6 +31,9 @@ struct Caller {
 
 class Server;
 
+// The answer that says why there is none: {"error": what}.
+Json problem(const std::string& what);
+
 // One request being answered. Copies share it; say() may be called from any thread, and does
 // nothing once the caller has gone.
 class Reply {
