@@ -195,7 +195,6 @@ bool Server::read(Connection& c) {
 
 // Finds the next request. False: it is too long, which the caller has been told.
 bool Server::find_request(Connection& c) {
-  c.at = std::min(c.in.find_first_not_of('\n', c.at), c.in.size());
   size_t eol = c.in.find('\n', c.at);
   c.whole = eol != c.in.npos;
   if (std::min(eol, c.in.size()) - c.at < client::kMaxRequest) return true;
@@ -213,7 +212,8 @@ bool Server::serve_connection(Connection& c, bool readable) {
   if (!c.whole) return !c.closing || c.reply.unsent() > 0;
   size_t eol = c.in.find('\n', c.at);
   auto request = Json::parse(std::string_view(c.in).substr(c.at, eol - c.at), false, kMaxDepth);
-  c.at = eol + 1;
+  // Empty lines that follow each other are refused as one.
+  c.at = eol > c.at ? eol + 1 : std::min(c.in.find_first_not_of('\n', eol), c.in.size());
   c.active_ms = clock::mono_ms();
   {
     std::lock_guard lock(c.reply.shared_->mutex);

@@ -155,9 +155,7 @@ class Hostile(unittest.TestCase):
         self.assertGreater(len(told), 2)
 
     def test_garbage_on_the_socket(self):
-        blank, = self.says("\n\n" + json.dumps({"op": "ping"}) + "\n")
-        self.assertIn("pid", blank)  # empty lines are no requests
-        for lines in (" \n", "garbage\n", "[1]\n", '{"op": 1}\n', '{"op": "tail", "since": "x"}\n',
+        for lines in ("\n", "garbage\n", "[1]\n", '{"op": 1}\n', '{"op": "tail", "since": "x"}\n',
                       "{" * 10000 + "\n"):
             with self.subTest(lines=lines[:20]):
                 answer = self.says(lines)

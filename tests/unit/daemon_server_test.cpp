@@ -67,9 +67,14 @@ TEST_F(ServerTest, EveryPipelinedRequestIsAnsweredInOrder) {
   EXPECT_TRUE(answers(asked) == asked);
 }
 
-TEST_F(ServerTest, EmptyLinesAreNoRequests) {
-  EXPECT_EQ(answers("\n\n{\"n\":1}\n\n\n{\"n\":2}\n" + std::string(1U << 20, '\n')),
-            "{\"n\":1}\n{\"n\":2}\n");
+TEST_F(ServerTest, EmptyLinesAreRefusedAsOne) {
+  std::string refused =
+      R"({"error":"a request must be one JSON object a line: line 1 column 1: empty text"})"
+      "\n";
+  EXPECT_EQ(answers("\n"), refused);
+  EXPECT_EQ(answers("{\"n\":1}\n\n\n\n{\"n\":2}\n\n"),
+            "{\"n\":1}\n" + refused + "{\"n\":2}\n" + refused);
+  EXPECT_LT(answers(std::string(1U << 20, '\n')).size(), 100'000U);
 }
 
 TEST_F(ServerTest, OneLineHasABound) {
