@@ -26,7 +26,7 @@ Result<std::unique_ptr<journal::Journal>> open_journal(const std::string& path,
 }  // namespace
 
 Result<std::unique_ptr<Controller>> Controller::start(
-    std::shared_ptr<const config::Config> config) {
+    const std::shared_ptr<const config::Config>& config) {
   auto c = std::unique_ptr<Controller>(new Controller);
   c->config_ = config;
   slurm::init(config->slurm_conf);

@@ -23,7 +23,8 @@ namespace sluice::daemon {
 class Controller : public Daemon {
  public:
   // Does not wait for slurmctld: events can be taken while it is down.
-  static Result<std::unique_ptr<Controller>> start(std::shared_ptr<const config::Config> config);
+  static Result<std::unique_ptr<Controller>> start(
+      const std::shared_ptr<const config::Config>& config);
   ~Controller() override;
 
   std::string reload() override;

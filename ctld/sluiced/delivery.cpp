@@ -183,7 +183,6 @@ void Delivery::one_done(const StoredEvent& event, const Outcome& o) {
                    event.subject + "): " + o.reason + "; kept as a dead letter");
       return end({event.seq, Ended::How::buried, attempts_[event.seq] + 1, 0, o.reason});
     case Verdict::retry:
-      return retry(event, o);
     case Verdict::sink_down:
       return retry(event, o);
     case Verdict::unsent:

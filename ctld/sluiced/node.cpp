@@ -21,7 +21,7 @@ std::string short_host_name() {
 
 }  // namespace
 
-Result<std::unique_ptr<Node>> Node::start(std::shared_ptr<const config::Config> config) {
+Result<std::unique_ptr<Node>> Node::start(const std::shared_ptr<const config::Config>& config) {
   auto n = std::unique_ptr<Node>(new Node);
   n->config_ = config;
   n->name_ = config->node_name.empty() ? short_host_name() : config->node_name;

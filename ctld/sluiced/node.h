@@ -58,7 +58,7 @@ class Forwarder : public Intake {
 
 class Node : public Daemon {
  public:
-  static Result<std::unique_ptr<Node>> start(std::shared_ptr<const config::Config> config);
+  static Result<std::unique_ptr<Node>> start(const std::shared_ptr<const config::Config>& config);
   ~Node() override;
   std::string reload() override;
   void tick() override {}
