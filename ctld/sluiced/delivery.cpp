@@ -241,7 +241,7 @@ void Delivery::down(const Outcome& o) {
   ++failures_;
   int64_t wait =
       o.retry_after_ms >= 0 ? std::min(o.retry_after_ms, kMostRetryAfterMs) : backoff_ms(failures_);
-  int64_t now = clock::mono_ms();
+  int64_t now = clock::mono_ms() + 1;  // rounded up: who asks for a second is not called before it
   // Of two that ask, the one who wants more; a failure does not cut a pause short either.
   bool pausing = asked_to_wait_ && now < down_until_ms_;
   down_until_ms_ = pausing ? std::max(down_until_ms_, now + wait) : now + wait;

@@ -220,6 +220,18 @@ TEST_F(Deliveries, ACheckThatFailsLateSaysNothingOfASinkThatTakes) {
   EXPECT_TRUE(delivery_->stats().up);
 }
 
+TEST_F(Deliveries, RetryAfterIsNeverCutShortByRounding) {
+  fail("*", Verdict::sink_down, 1000);
+  add("a");
+  for (int i = 0; i < 5; ++i) {  // whatever part of a millisecond it is now
+    int64_t asked_us = clock::mono_us();
+    turn();
+    ASSERT_EQ(sink_->sent.size(), size_t(i + 1));
+    EXPECT_GE(delivery_->next_try_ms() * 1000, asked_us + 1'000'000);
+    clock::advance_for_tests(3000);
+  }
+}
+
 TEST_F(Deliveries, RetryAfterIsHonouredForTheWholeSink) {
   fail("*", Verdict::sink_down, 30'000);
   add("a", "1");
