@@ -1,6 +1,7 @@
 // What slurmctld said about a job when asked on behalf of its raw records.
 #pragma once
 
+#include <map>
 #include <optional>
 
 #include "common/slurm/jobs.h"
@@ -15,5 +16,7 @@ struct Answer {
 
   const slurm::JobInfo* job() const { return info ? &*info : nullptr; }
 };
+
+using Answers = std::map<uint32_t, Answer>;  // by job id
 
 }  // namespace sluice::daemon

@@ -57,7 +57,7 @@ void Asker::loop() {
   }
 }
 
-Asker::Answers Asker::ask_each(const std::set<uint32_t>& ids) {
+Answers Asker::ask_each(const std::set<uint32_t>& ids) {
   Answers out;
   for (uint32_t id : ids) {
     if (out.contains(id)) continue;  // came along with its array

@@ -17,7 +17,6 @@ namespace sluice::daemon {
 
 class Asker {
  public:
-  using Answers = std::map<uint32_t, Answer>;
   // `answered` is called on the asker's thread.
   Asker(std::function<void(Answers)> answered, Stats& stats);
   ~Asker();

@@ -15,7 +15,6 @@ namespace {
 constexpr size_t kBatch = 512;             // records in one transaction
 constexpr int64_t kTickMs = 500;           // the longest sleep
 constexpr int64_t kRescanMs = 5'000;       // should the watch have missed something
-constexpr int64_t kAskAgainMs = 500;       // after slurmctld did not answer
 constexpr int64_t kCommitAgainMs = 1'000;  // after the journal could not be written
 constexpr size_t kMostHeld = 20'000;       // records in memory; the rest stays in the inbox
 
@@ -29,10 +28,11 @@ Importer::Importer(std::shared_ptr<const config::Config> config, journal::Journa
       stats_(stats),
       events_(journal_, std::move(cluster), stats),
       import_(journal_, events_, stats),
-      reader_(config_->inbox) {
+      reader_(config_->inbox),
+      waiting_([this](uint32_t job_id, uint64_t number) { asker_->ask(job_id, number); }) {
   events_.set_config(config_);
   asker_ = std::make_unique<Asker>(
-      [this](Asker::Answers answers) {
+      [this](Answers answers) {
         {
           std::lock_guard lock(mutex_);
           mail_answers_.push_back(std::move(answers));
@@ -100,7 +100,7 @@ void Importer::loop() {
     try {
       take_mail();
       take_inbox();
-      give_up_waiting();
+      waiting_.give_up(config_->slurm_wait_s * 1000, &ready_);
       while (!ready_.empty() && commit()) {
       }
       if (sweep_ && ready_.empty()) reconcile();
@@ -111,9 +111,7 @@ void Importer::loop() {
       log::once(log::Level::error, "journal", e.what + "; events wait in the inbox");
     }
     stats_.import_cpu_us = clock::thread_cpu_us(pthread_self());
-    int64_t held = static_cast<int64_t>(ready_.size());
-    for (const auto& [id, lane] : lanes_) held += static_cast<int64_t>(lane.items.size());
-    stats_.waiting = held;
+    stats_.waiting = static_cast<int64_t>(ready_.size()) + waiting_.size();
     stats_.set_aside = static_cast<int64_t>(reader_.set_aside());
   }
 }
@@ -128,7 +126,7 @@ void Importer::wait() {
 
 void Importer::take_mail() {
   std::vector<std::pair<std::vector<inbox::RawRecord>, Committed>> mail;
-  std::vector<Asker::Answers> answers;
+  std::vector<Answers> answers;
   {
     std::lock_guard lock(mutex_);
     mail.swap(mail_);
@@ -141,7 +139,7 @@ void Importer::take_mail() {
       events_.set_config(config_);
     }
   }
-  for (const auto& a : answers) answered(a);
+  for (const auto& a : answers) waiting_.answered(a, &ready_);
   for (auto& [records, committed] : mail) {
     auto batch = std::make_shared<Batch>(Batch{records.size(), std::move(committed), {}});
     if (records.empty()) batch->committed({});
@@ -193,76 +191,11 @@ void Importer::take_inbox() {
 
 void Importer::arrived(Item item) {
   uint32_t job = item.record.job_id();
-  auto lane = lanes_.find(job);
-  bool held = job != 0 && lane != lanes_.end();
-  if (!held && !import_.needs_answer(item.record)) {
+  bool held = job != 0 && waiting_.holds(job);
+  if (held || import_.needs_answer(item.record))
+    waiting_.add(std::move(item));
+  else
     ready_.push_back(std::move(item));
-    return;
-  }
-  if (!held) lane = lanes_.try_emplace(job).first;
-  lane->second.items.push_back(std::move(item));
-  ask(job, &lane->second);
-}
-
-void Importer::ask(uint32_t job_id, Lane* lane) {
-  if (lane->asked != 0) return;
-  lane->asked = ++asks_;
-  for (auto& item : lane->items)
-    if (item.asked == 0) item.asked = lane->asked;
-  asker_->ask(job_id, lane->asked);
-}
-
-void Importer::answered(const Asker::Answers& answers) {
-  for (const auto& [job_id, answer] : answers) {
-    auto it = lanes_.find(job_id);
-    if (it == lanes_.end()) continue;
-    Lane& lane = it->second;
-    // An answer to an older ask may be older than the records that wait now.
-    if (answer.asked != lane.asked) continue;
-    uint64_t asked = std::exchange(lane.asked, 0);
-    if (answer.status == Answer::Status::unreachable) {
-      lane.ask_again_ms = clock::mono_ms() + kAskAgainMs;
-      continue;
-    }
-    // Only what had arrived when slurmctld was asked: its answer may be older than the rest.
-    release(job_id, answer, asked);
-  }
-}
-
-void Importer::release(uint32_t job_id, const Answer& answer, uint64_t up_to) {
-  auto it = lanes_.find(job_id);
-  Lane& lane = it->second;
-  while (!lane.items.empty() && lane.items.front().asked != 0 &&
-         lane.items.front().asked <= up_to) {
-    Item item = std::move(lane.items.front());
-    lane.items.pop_front();
-    item.answer = answer;
-    ready_.push_back(std::move(item));
-  }
-  if (lane.items.empty())
-    lanes_.erase(it);
-  else if (lane.asked == 0)
-    ask(job_id, &lane);
-}
-
-// Who has waited long enough goes without an answer; the others ask again.
-void Importer::give_up_waiting() {
-  int64_t now = clock::mono_ms();
-  int64_t limit = config_->slurm_wait_s * 1000;
-  std::vector<uint32_t> expired;
-  for (auto& [job_id, lane] : lanes_) {
-    if (now - lane.items.front().since_ms >= limit)
-      expired.push_back(job_id);
-    else if (lane.asked == 0 && now >= lane.ask_again_ms)
-      ask(job_id, &lane);
-  }
-  Answer none;
-  none.status = Answer::Status::unreachable;
-  for (uint32_t job_id : expired) {
-    for (auto& item : lanes_[job_id].items)
-      if (item.asked == 0) item.asked = asks_;
-    release(job_id, none, asks_);
-  }
 }
 
 bool Importer::commit() {
@@ -313,13 +246,14 @@ void Importer::reconcile() {
   if (clock::mono_ms() < commit_retry_ms_) return;
   int64_t before = stats_.reconciled;
   if (sweep_->changed) {
+    sweep_->forgotten_before = clock::wall_us() / 1'000'000 - config_->retain_hours * 3600;
     auto t = std::make_unique<journal::Transaction>(journal_.db());
     auto commit = [&t] {
       t->commit();
       t.reset();  // gives the others their turn
     };
     bool whole = daemon::reconcile(
-        *sweep_, journal_, import_, [this](uint32_t job_id) { return lanes_.contains(job_id); },
+        *sweep_, journal_, import_, [this](uint32_t job_id) { return waiting_.holds(job_id); },
         [&] {
           commit();
           t = std::make_unique<journal::Transaction>(journal_.db());

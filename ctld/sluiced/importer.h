@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,6 +19,7 @@
 #include "ctld/sluiced/import.h"
 #include "ctld/sluiced/intake.h"
 #include "ctld/sluiced/reconcile.h"
+#include "ctld/sluiced/waiting.h"
 
 namespace sluice::daemon {
 
@@ -49,34 +49,11 @@ class Importer : public Intake {
   void reload(std::shared_ptr<const config::Config> config);
 
  private:
-  struct Batch {
-    size_t left = 0;
-    Committed committed;
-    Refused refused;
-  };
-  struct Item {
-    inbox::RawRecord record;
-    std::shared_ptr<Batch> batch;  // null: a file of the inbox
-    int64_t since_ms = 0;
-    uint64_t asked = 0;  // the ask it waits for
-    Answer answer;
-    std::string refused;  // why it became no event
-  };
-  struct Lane {
-    std::deque<Item> items;
-    uint64_t asked = 0;        // number of the ask that is under way, 0: none
-    int64_t ask_again_ms = 0;  // after slurmctld did not answer
-  };
-
   void loop();
   void wait();
   void take_mail();
   void take_inbox();
   void arrived(Item item);
-  void answered(const Asker::Answers& answers);
-  void ask(uint32_t job_id, Lane* lane);
-  void give_up_waiting();
-  void release(uint32_t job_id, const Answer& answer, uint64_t up_to);
   bool commit();
   void reconcile();
 
@@ -92,16 +69,15 @@ class Importer : public Intake {
   int64_t scanned_ms_ = 0;
   bool more_files_ = false;
 
-  std::map<uint32_t, Lane> lanes_;
+  Waiting waiting_;
   std::deque<Item> ready_;
-  uint64_t asks_ = 0;
   int64_t commit_retry_ms_ = 0;
   bool was_up_ = true;
   std::unique_ptr<Sweep> sweep_;
 
   std::mutex mutex_;
   std::vector<std::pair<std::vector<inbox::RawRecord>, Committed>> mail_;
-  std::vector<Asker::Answers> mail_answers_;
+  std::vector<Answers> mail_answers_;
   std::unique_ptr<Sweep> mail_sweep_;
   std::shared_ptr<const config::Config> mail_config_;
   bool stop_ = false;

@@ -18,9 +18,10 @@ struct Commit {
   Refused refused;  // those of them that did not become events
 };
 
+using Committed = std::function<void(const Commit& commit)>;
+
 class Intake {
  public:
-  using Committed = std::function<void(const Commit& commit)>;
   virtual ~Intake() = default;
   // Any thread; `committed` is called once, on a thread of the intake's.
   virtual void submit(std::vector<inbox::RawRecord> records, Committed committed) = 0;
