@@ -54,6 +54,9 @@ bool reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
       whole = false;
       continue;
     }
+    if (slurm::ended(job) && job.end_time < sweep.forgotten_before &&
+        journal.runs_of(job.job_id).empty())
+      continue;
     if (cancelled_while_pending(job)) {
       if (!journal.cancelled_known(job.job_id, job.submit_time, job.end_time))
         import.cancelled(&job, nullptr);

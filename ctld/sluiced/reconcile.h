@@ -17,6 +17,9 @@ struct Sweep {
   int64_t asked_us = 0;    // wall clock just before slurmctld was asked
   int64_t known_jobs = 0;  // with the waiting ones
   bool changed = true;     // false: nothing changed since the last sweep
+  // Seconds since 1970. What ended before and is not in the journal was told and forgotten there:
+  // slurmctld may remember for longer (MinJobAge=0: for ever).
+  int64_t forgotten_before = 0;
   std::vector<slurm::JobInfo> jobs;
 };
 
