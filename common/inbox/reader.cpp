@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -24,6 +25,11 @@ constexpr size_t kMaxBad = 1000;  // files kept in DIR/bad; more would fill the 
 
 bool is_bad_dir(const std::string& name) {
   return name == "bad";
+}
+
+// A FIFO or a device must not be opened: that alone can block.
+bool regular(const std::string& path, struct stat* st) {
+  return ::lstat(path.c_str(), st) == 0 && S_ISREG(st->st_mode);
 }
 
 }  // namespace
@@ -125,8 +131,7 @@ std::vector<RawRecord> Reader::scan(size_t max) {
       set_aside(name, "not a record's name");
       continue;
     }
-    // A FIFO or a device must not be opened: that alone can block.
-    if (::lstat(path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (!regular(path, &st)) {
       set_aside(name, "not a regular file");
       continue;
     }
@@ -152,13 +157,14 @@ std::vector<RawRecord> Reader::scan(size_t max) {
   return out;
 }
 
-void Reader::remove(const std::string& id) {
+bool Reader::remove(const std::string& id) {
   taken_.erase(id);
-  if (::unlink((dir_ + "/" + id).c_str()) == 0 || errno == ENOENT) return;
+  if (::unlink((dir_ + "/" + id).c_str()) == 0 || errno == ENOENT) return true;
   log::once(log::Level::warning, "inbox-stuck:" + dir_,
             "inbox " + dir_ + ": cannot remove records that are in the journal: " +
                 strerror(errno) + "; tried again");
   stuck_.insert(id);
+  return false;
 }
 
 void Reader::remove_stuck() {
@@ -178,15 +184,30 @@ void Reader::adopt_orphans(const std::vector<std::string>& hidden) {
   for (const auto& name : hidden) {
     std::string path = dir_ + "/" + name;
     struct stat st{};
-    if (::lstat(path.c_str(), &st) != 0 || now.tv_sec - st.st_mtim.tv_sec < kOrphanAgeSeconds)
-      continue;
-    auto bytes = file::read(path, kMaxFile);
+    bool whole = regular(path, &st);
+    if (now.tv_sec - st.st_mtim.tv_sec < kOrphanAgeSeconds) continue;
     std::string visible = name.substr(1);
+    if (!whole) {  // what it is, scan() sees to
+      ::rename(path.c_str(), (dir_ + "/" + visible).c_str());
+      continue;
+    }
+    auto bytes = file::read(path, kMaxFile);
     if (bytes && parse(visible, *bytes))
       ::rename(path.c_str(), (dir_ + "/" + visible).c_str());
     else
       ::unlink(path.c_str());  // torn: its writer died while writing; reconciling finds the run
   }
+}
+
+// Also those of earlier processes.
+size_t Reader::kept_bad() {
+  if (std::exchange(bad_counted_, true)) return kept_bad_;
+  if (DIR* d = ::opendir((dir_ + "/bad").c_str())) {
+    while (dirent* e = ::readdir(d))
+      if (e->d_name[0] != '.') ++kept_bad_;
+    ::closedir(d);
+  }
+  return kept_bad_;
 }
 
 void Reader::set_aside(const std::string& name, const std::string& why) {
@@ -198,9 +219,12 @@ void Reader::set_aside(const std::string& name, const std::string& why) {
   std::string from = dir_ + "/" + name;
   ::mkdir(bad.c_str(), 0750);
   struct stat st{};
-  bool keep = set_aside_ <= kMaxBad && ::lstat(from.c_str(), &st) == 0 && S_ISREG(st.st_mode) &&
-              st.st_size <= static_cast<off_t>(kMaxFile);
-  if (keep && ::rename(from.c_str(), (bad + "/" + name).c_str()) == 0) return;
+  bool keep =
+      kept_bad() < kMaxBad && regular(from, &st) && st.st_size <= static_cast<off_t>(kMaxFile);
+  if (keep && ::rename(from.c_str(), (bad + "/" + name).c_str()) == 0) {
+    ++kept_bad_;
+    return;
+  }
   if (::unlink(from.c_str()) == 0) return;
   if (errno == EISDIR || errno == EPERM) {
     if (::rename(from.c_str(), (bad + "/" + name).c_str()) == 0) return;
@@ -209,7 +233,10 @@ void Reader::set_aside(const std::string& name, const std::string& why) {
 }
 
 bool Reader::gap(GapMark* out) {
-  auto bytes = file::read(dir_ + "/" + kGapFile, 4096);
+  struct stat st{};
+  std::string path = dir_ + "/" + kGapFile;
+  if (!regular(path, &st)) return false;
+  auto bytes = file::read(path, 4096);
   if (!bytes || !bytes->starts_with("gap ") || *bytes == last_gap_) return false;
   unsigned pid = 0;
   unsigned long long count = 0;

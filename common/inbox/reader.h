@@ -36,14 +36,18 @@ class Reader {
   // and whose writer died before the rename are returned too, once they are a minute old.
   std::vector<RawRecord> scan(size_t max);
 
-  // The record's effect is durable: the file goes.
-  void remove(const std::string& id);
+  // The record's effect is durable: the file goes. False if it could not: scan() tries again and
+  // does not return it any more.
+  bool remove(const std::string& id);
 
   // What was returned and not removed is returned again by the next scan().
   void forget() { taken_.clear(); }
 
   // Set if a hook has dropped records since the last call that returned true.
   bool gap(GapMark* out);
+  // What the marker said then: for the next process, which would take it for news.
+  const std::string& last_gap() const { return last_gap_; }
+  void set_last_gap(std::string text) { last_gap_ = std::move(text); }
 
   uint64_t set_aside() const { return set_aside_; }
   size_t outstanding() const { return taken_.size(); }
@@ -53,6 +57,7 @@ class Reader {
   void see_to_gap_marker();
   void remove_stuck();
   void set_aside(const std::string& name, const std::string& why);
+  size_t kept_bad();
   void adopt_orphans(const std::vector<std::string>& hidden);
 
   std::string dir_;
@@ -63,7 +68,8 @@ class Reader {
   std::set<std::string> stuck_;    // done with, and could not be removed
   bool marked_ = false;            // the gap marker is there
   uint64_t set_aside_ = 0;
-  int64_t orphans_checked_ms_ = 0;
+  size_t kept_bad_ = 0;  // files in DIR/bad
+  bool bad_counted_ = false;
   std::string last_gap_;
 };
 

@@ -145,11 +145,14 @@ class Inbox(unittest.TestCase):
             self.put(name, content)
         c.run(["mkfifo", f"{inside}/{RECORD.format(1, 8)}"])
         c.run(["mkdir", f"{inside}/{RECORD.format(1, 9)}"])
+        hidden = f"{inside}/.{RECORD.format(1, 11)}"  # as if its writer had died long ago
+        c.run(["mkfifo", hidden])
+        c.run(["touch", "-d", "10 minutes ago", hidden])
         c.run(["ln", "-s", "/etc/shadow", f"{inside}/{RECORD.format(1, 10)}"])
         c.run(["mkdir", f"{inside}/folder"])
         c.run(["sh", "-c", f"touch {inside}/folder/file"])
         self.jobs_complete(3)
-        eventually(lambda: self.ask("status")["set_aside"] >= len(litter) + 4, 20,
+        eventually(lambda: self.ask("status")["set_aside"] >= len(litter) + 5, 20,
                    "all of it set aside")
         self.assertEqual(set(c.inbox_records()) - {"gap", "bad"}, set())
         assert_contract_here(self)
