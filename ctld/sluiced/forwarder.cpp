@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,21 +45,51 @@ void Forwarder::submit(std::vector<inbox::RawRecord> records, Committed committe
     record.fields["@node"] = node_;
     std::string hidden = dir_ + "/." + record.id;
     std::string bytes = inbox::serialize(record);
+    if (!has_room(bytes.size())) {
+      committed({"",
+                 {{record.id,
+                   "this node keeps as many events as it may: the controller's "
+                   "sluiced cannot be reached; try again later"}}});
+      continue;
+    }
     Fd fd(::open(hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
     bool good =
         fd && ::write(fd.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
     {
       std::lock_guard lock(mutex_);
-      if (good) waiting_[record.id] = {committed, clock::mono_ms()};
+      if (good) {
+        waiting_[record.id] = {committed, clock::mono_ms()};
+        emitted_bytes_ += bytes.size();
+        emitted_[record.id] = bytes.size();
+      }
     }
     if (good && ::rename(hidden.c_str(), (dir_ + "/" + record.id).c_str()) == 0) continue;
     ::unlink(hidden.c_str());
+    forwarded(record.id);
     {
       std::lock_guard lock(mutex_);
       waiting_.erase(record.id);
     }
     committed({"", {{record.id, "this node's inbox " + dir_ + " cannot take the event"}}});
   }
+}
+
+// What hooks have to say comes first: what users emit has a quarter of the inbox while the
+// controller is away.
+bool Forwarder::has_room(size_t bytes) {
+  struct statvfs fs{};
+  if (::statvfs(dir_.c_str(), &fs) != 0) return false;
+  std::lock_guard lock(mutex_);
+  return (emitted_bytes_ + bytes) / fs.f_frsize < fs.f_blocks / 4 &&
+         (fs.f_files == 0 || emitted_.size() < fs.f_files / 4);
+}
+
+void Forwarder::forwarded(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  auto it = emitted_.find(id);
+  if (it == emitted_.end()) return;
+  emitted_bytes_ -= it->second;
+  emitted_.erase(it);
 }
 
 void Forwarder::tell(const std::string& id, const Commit& commit) {
@@ -102,6 +133,7 @@ bool Forwarder::flush() {
       fault::point("forward.acknowledged");
       for (const auto& r : batch) {
         reader_.remove(r.id);
+        forwarded(r.id);
         tell(r.id, {"", *sent});
       }
       stats_.forwarded += static_cast<int64_t>(batch.size());

@@ -40,6 +40,8 @@ class Forwarder : public Intake {
   };
   void loop();
   bool flush();  // false: the controller did not take it
+  bool has_room(size_t bytes);
+  void forwarded(const std::string& id);
   void tell(const std::string& id, const Commit& commit);
   void give_up_waiting();
 
@@ -51,6 +53,8 @@ class Forwarder : public Intake {
   bool open_ = false;
   std::mutex mutex_;
   std::map<std::string, Waiting> waiting_;  // emits whose callers wait
+  std::map<std::string, size_t> emitted_;   // emits in the inbox, with their bytes
+  size_t emitted_bytes_ = 0;
   std::atomic<bool> stop_{false};
   EventFd event_;
   std::thread thread_;
