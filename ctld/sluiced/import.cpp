@@ -14,14 +14,6 @@ using inbox::RawRecord;
 using journal::Run;
 using journal::RunState;
 
-const char* node_type(const std::string& kind) {
-  if (kind == "launch") return event::kJobLaunch;
-  if (kind == "exit") return event::kJobExit;
-  if (kind == "step_start") return event::kStepStart;
-  if (kind == "step_end") return event::kStepEnd;
-  return nullptr;
-}
-
 Json parse_or_object(const std::string& text) {
   auto json = Json::parse(text);
   return json && json->is_object() ? *json : Json::object();
@@ -96,6 +88,8 @@ void Import::start(const RawRecord& r, const Answer& answer) {
          {"job_state", "state_reason", "exit_code", "derived_exit_code", "end_time", "completing"})
       d.job.set(key, Json());
   }
+  if (info != nullptr && info->start_time * 1'000'000 > r.wall_us)
+    d.job.set("start_time", Json::of(run.start));  // slurmctld has moved it since
   d.env = info != nullptr && !is_whole(r) ? event::env_from_info(*info) : event::env_from_record(r);
   bool late = choose_sinks(&run, r) && !found.fresh;
   run.job = d.job.dump();
@@ -187,7 +181,9 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
     run.user = text::to_utf8(r->get("SLURM_JOB_USER"));
     run.account = text::to_utf8(r->get("SLURM_JOB_ACCOUNT"));
     run.partition = text::to_utf8(r->get("SLURM_JOB_PARTITION"));
+    run.name = text::to_utf8(r->get("SLURM_JOB_NAME"));
     run.uid = static_cast<uint32_t>(r->number("SLURM_JOB_UID", UINT32_MAX));
+    run.het = static_cast<uint32_t>(r->number("SLURM_HET_JOB_ID", 0));
     run.submit = r->wall_us / 1'000'000;  // unless Slurm says better below
     run.provisional = info == nullptr;
     d.time_us = r->wall_us;
@@ -198,6 +194,8 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
     run.submit = info->submit_time;
     run.restart = info->restart_count;
     run.uid = info->uid;
+    run.het = info->het_job_id;
+    run.name = text::to_utf8(info->name);
     run.user = info->user;
     run.account = info->account;
     run.partition = info->partition;
@@ -216,74 +214,7 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
   run.job = d.job.dump();
   run.env = d.env.dump();
   journal_.add_run(&run);
-  events_.add(d, &run);
-}
-
-void Import::node(const RawRecord& r, const Answer& answer) {
-  auto found = run_of_node(journal_, r, answer);
-  if (!found) return;  // needs_answer() asked first, so this cannot be
-  Run& run = found->run;
-  bool late = run.selection.empty() && !r.get("@selection").empty();
-  if (late) {
-    run.selection = text::to_utf8(r.get("@selection"));
-    journal_.save_run(run);
-  }
-  if (found->fresh)
-    missed_start(run);
-  else if (late)
-    events_.late_selection(run);
-  Events::Draft d;
-  d.type = node_type(r.kind);
-  std::string node = text::to_utf8(r.get("@node"));
-  bool step = r.kind.starts_with("step");
-  d.part = step ? std::to_string(r.number("@step_id", 0)) + "/" + node : node;
-  d.time_us = r.wall_us;
-  Json more = Json::object();
-  more.set("node", Json::of(node));
-  if (step) {
-    more.set("step_id", Json::of(r.number("@step_id", 0)));
-    if (r.number("@tasks") >= 0) more.set("tasks", Json::of(r.number("@tasks")));
-  }
-  if (r.number("@exit_code") >= 0) more.set("exit_code", Json::of(r.number("@exit_code")));
-  if (r.number("@signal") > 0) {
-    more.set("signal", Json::of(r.number("@signal")));
-    more.set("core_dumped", Json::of(r.number("@core_dumped", 0) != 0));
-  }
-  d.more = more;
-  events_.add(d, &run);
-}
-
-void Import::user(const RawRecord& r, const Answer& answer) {
-  Events::Draft d;
-  d.type = r.get("@type");
-  d.raw_id = r.id;
-  d.time_us = r.wall_us;
-  Json more = Json::object();
-  auto value = Json::parse(r.get("@data"));
-  more.set("value", value ? *value : Json());
-  more.set("user", Json::of(text::to_utf8(r.get("@user"))));
-  d.more = more;
-  if (r.job_id() == 0) {
-    events_.add(d, nullptr);
-    return;
-  }
-  // A run is not made up on a user's word.
-  bool known = run_of_node(journal_, r, Answer{}) || answer.status == Answer::Status::found;
-  auto found = known ? run_of_node(journal_, r, answer) : std::nullopt;
-  if (!found) {
-    refused_ = "slurmctld knows no job " + std::to_string(r.job_id());
-    return;
-  }
-  auto uid = static_cast<uint32_t>(r.number("@uid", -1));
-  if (uid != 0 && uid != found->run.uid) {
-    ++stats_.refused;
-    refused_ = "job " + std::to_string(r.job_id()) + " is user " + std::to_string(found->run.uid) +
-               "'s: user " + std::to_string(uid) + " may not emit for it";
-    log::once(log::Level::warning, "import:foreign-emit", "emit refused: " + refused_);
-    return;
-  }
-  if (found->fresh) missed_start(found->run);
-  events_.add(d, &found->run);
+  if (events_.add(d, &run)) events_.share_selection(run);
 }
 
 void Import::gap(const RawRecord& r) {
@@ -298,6 +229,15 @@ void Import::gap(const RawRecord& r) {
   if (r.number("@absent_s") > 0) more.set("absent_s", Json::of(r.number("@absent_s")));
   d.more = more;
   events_.add(d, nullptr);
+}
+
+void Import::told_elsewhere(Run run) {
+  log::once(log::Level::info, "told-elsewhere",
+            "job " + std::to_string(run.job_id) +
+                " and others ended while another controller was in charge, whose sluiced told so");
+  run.state = RunState::ended;
+  run.seen_us = clock::wall_us();
+  journal_.save_run(run);
 }
 
 void Import::lost(Run run) {

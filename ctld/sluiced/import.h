@@ -9,6 +9,9 @@
 
 namespace sluice::daemon {
 
+// The event type that a kind of a node's record becomes; null for all other kinds.
+const char* node_type(const std::string& kind);
+
 class Import {
  public:
   Import(journal::Journal& journal, Events& events, Stats& stats)
@@ -27,6 +30,8 @@ class Import {
   void ended(journal::Run run, const slurm::JobInfo* info, const inbox::RawRecord* record);
   void cancelled(const slurm::JobInfo* info, const inbox::RawRecord* record);
   void lost(journal::Run run);
+  // Closes it without a word: another controller's sluiced had it.
+  void told_elsewhere(journal::Run run);
 
  private:
   void start(const inbox::RawRecord& record, const Answer& answer);

@@ -209,6 +209,99 @@ TEST_F(Runs, NodeRecordNobodyKnowsIsItsOwnWord) {
   EXPECT_EQ(found->run.start, 100);
 }
 
+// Nodes that Slurm powered up had booted at 280, three minutes after the job was given them.
+Answer booted() {
+  Answer a = says(kRunning, 280);
+  a.info->submit_time = 90;
+  return a;
+}
+
+TEST_F(Runs, StartTimeThatMovedBeforeSlurmctldWasAsked) {
+  Found start = of(hook("start", 100), booted());
+  EXPECT_TRUE(start.info_is_this);
+  EXPECT_EQ(start.run.start, 100);
+  EXPECT_EQ(start.run.submit, 90);
+  EXPECT_EQ(run_of_info(*journal_, *booted().info).run.row, start.run.row);
+  Answer over = booted();
+  over.info->state = kComplete;
+  Found end = of(hook("end", 400), over);
+  EXPECT_EQ(end.run.row, start.run.row);
+  EXPECT_TRUE(end.info_is_this);
+}
+
+TEST_F(Runs, StartTimeThatMovedAfterSlurmctldWasSilent) {
+  Found start = of(hook("start", 100), silent());
+  EXPECT_EQ(run_of_info(*journal_, *booted().info).run.row, start.run.row);
+}
+
+// slurmctld was killed after the first start, has forgotten it, and has started the job anew.
+TEST_F(Runs, StartedAgainIsAnotherRunWhicheverRecordIsReadFirst) {
+  Found first = of(hook("start", 100), booted());
+  Found again = of(hook("start", 280), booted());
+  EXPECT_NE(again.run.row, first.run.row);
+  EXPECT_EQ(again.run.start, 280);
+}
+
+TEST_F(Runs, StartedAgainAndTheFirstRecordReadLast) {
+  Found again = of(hook("start", 280), booted());
+  Found first = of(hook("start", 100), booted());
+  EXPECT_NE(again.run.row, first.run.row);
+  EXPECT_FALSE(first.info_is_this);
+}
+
+TEST_F(Runs, AJobSubmittedAfterTheHookIsAnother) {
+  Answer reused = booted();
+  reused.info->submit_time = 102;
+  Found start = of(hook("start", 100), reused);
+  EXPECT_FALSE(start.info_is_this);
+  EXPECT_NE(run_of_info(*journal_, *reused.info).run.row, start.run.row);
+}
+
+TEST_F(Runs, TimeSpentInSlurmsOwnFunctionIsNotTheStarts) {
+  RawRecord start = hook("start", 130);
+  start.fields["@env_us"] = "30000000";
+  Found found = of(start, silent());
+  EXPECT_EQ(found.run.start, 100);
+  EXPECT_EQ(run_of_info(*journal_, *says(kRunning, 100).info).run.row, found.run.row);
+}
+
+TEST_F(Runs, StartAfterItsNodesWordIsThatRun) {
+  auto launch = run_of_node(*journal_, from_node("launch", 101), silent());
+  ASSERT_TRUE(launch && launch->fresh);
+  Found start = of(hook("start", 100), silent());
+  EXPECT_FALSE(start.fresh);
+  EXPECT_EQ(start.run.row, launch->run.row);
+  EXPECT_EQ(start.run.nodes, "n0");
+}
+
+TEST_F(Runs, NodeRecordOfAnotherUsersJobIsAskedFor) {
+  of(hook("start", 100), says(kRunning, 100));
+  RawRecord launch = from_node("launch", 110);
+  launch.fields["@uid"] = "2000";
+  EXPECT_FALSE(run_of_node(*journal_, launch, Answer{}));
+}
+
+TEST_F(Runs, WhoEmitsIsNotWhoseJobItIs) {
+  Found run = of(hook("start", 100), says(kRunning, 100));
+  RawRecord emitted = from_node("user", 110);
+  emitted.fields["@uid"] = "2000";
+  EXPECT_EQ(run_of_node(*journal_, emitted, Answer{})->run.row, run.run.row);
+}
+
+TEST_F(Runs, NodeRecordLongAfterTheEndIsAskedForAndIsTheOldRunsOnlyIfNobodyHasTheId) {
+  Found old = of(hook("start", 100), says(kRunning, 100));
+  old.run.state = journal::RunState::ended;
+  old.run.seen_us = 160'000'000;
+  journal_->save_run(old.run);
+  EXPECT_TRUE(run_of_node(*journal_, from_node("exit", 200), Answer{}));
+  EXPECT_FALSE(run_of_node(*journal_, from_node("exit", 900), Answer{}));
+  Answer unknown;
+  unknown.status = Answer::Status::unknown_job;
+  EXPECT_EQ(run_of_node(*journal_, from_node("exit", 900), unknown)->run.row, old.run.row);
+  Found other = *run_of_node(*journal_, from_node("launch", 900), says(kRunning, 890));
+  EXPECT_NE(other.run.row, old.run.row);
+}
+
 TEST(MayHaveStarted, OnlyAtTheHooksTimeOrALittleBefore) {
   journal::Run run;
   run.provisional = true;
