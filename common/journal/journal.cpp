@@ -10,7 +10,8 @@ namespace {
 
 // Macros, because a statement's text is a literal. bind_filter() binds what PASSES_FILTER needs.
 #define PASSES_FILTER                                                        \
-  "seq > ? AND time_us >= ? AND (? = 0 OR job_id = ?) "                      \
+  "seq > ? AND time_us >= ? AND (? = 0 OR time_us < ?) "                     \
+  "AND (? = 0 OR job_id = ?) "                                               \
   "AND (? = '' OR substr(type, 1, length(?)) = ?) AND (? = '' OR user = ?) " \
   "AND (? < 0 OR uid = ?) "
 // One for each index: SQLite cannot choose one by the values bound. bind_index() comes first.
@@ -24,7 +25,7 @@ void bind_index(Query& q, const EventFilter& f) {
 }
 
 void bind_filter(Query& q, const EventFilter& f) {
-  q.bind(f.after_seq).bind(f.since_us);
+  q.bind(f.after_seq).bind(f.since_us).bind(f.before_us).bind(f.before_us);
   q.bind(int64_t{f.job_id}).bind(int64_t{f.job_id});
   q.bind(f.type).bind(f.type).bind(f.type);
   q.bind(f.user).bind(f.user);
@@ -132,6 +133,21 @@ int64_t Journal::replay(const std::string& sink, const EventFilter& f) {
   bind_filter(q, f);
   q.bind(sink).run();
   return db_.changes();
+}
+
+void Journal::note_imported(const std::string& file) {
+  db_.query("INSERT OR IGNORE INTO imported(id) VALUES(?)").bind(file).run();
+}
+
+void Journal::forget_imported(const std::string& file) {
+  db_.query("DELETE FROM imported WHERE id = ?").bind(file).run();
+}
+
+std::vector<std::string> Journal::imported() {
+  auto q = db_.query("SELECT id FROM imported");
+  std::vector<std::string> out;
+  while (q.row()) out.push_back(q.text(0));
+  return out;
 }
 
 std::string Journal::meta(const std::string& key) {

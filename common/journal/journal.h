@@ -5,6 +5,7 @@
 //   events  every event, in the order of its commit; ids are unique
 //   queue   one row for each event and sink it still has to reach
 //   dead    one row for each event and sink that was given up, with the reason
+//   imported  the inbox's files that are about to go
 #pragma once
 
 #include <cstdint>
@@ -68,10 +69,11 @@ struct Forgotten {
 struct EventFilter {
   int64_t after_seq = 0;
   int64_t since_us = 0;
-  uint32_t job_id = 0;  // 0: any
-  std::string type;     // prefix; empty: any
-  std::string user;     // empty: any
-  int64_t uid = -1;     // -1: any
+  int64_t before_us = 0;  // 0: up to now
+  uint32_t job_id = 0;    // 0: any
+  std::string type;       // prefix; empty: any
+  std::string user;       // empty: any
+  int64_t uid = -1;       // -1: any
   size_t limit = 500;
 };
 
@@ -142,6 +144,12 @@ class Journal {
   // Rows of a sink that is no longer configured, queued before `before_us`, become dead letters.
   int64_t bury_orphans(const std::string& sink, int64_t before_us);
   int64_t bytes_used();
+
+  // Names of the inbox's files whose events are committed and which may still be there: imported
+  // again, with another answer of slurmctld, a record could become a run of its own.
+  void note_imported(const std::string& file);
+  void forget_imported(const std::string& file);
+  std::vector<std::string> imported();
 
   std::string meta(const std::string& key);
   void set_meta(const std::string& key, const std::string& value);

@@ -60,11 +60,14 @@ std::vector<Run> Journal::runs_of(uint32_t job_id) {
 std::vector<Run> Journal::het_siblings(const Run& run) {
   std::vector<Run> out;
   if (run.het == 0) return out;
-  // Components start within seconds; a requeue of the whole job starts much later.
+  // Components start within seconds; a requeue of the whole job starts much later. Those that were
+  // cancelled while pending have no start, and one submit time.
   auto q = db_.query("SELECT " RUN_COLUMNS
                      " FROM runs WHERE het = ? AND het <> 0 AND job_id <> ? "
-                     "AND restart = ? AND abs(start - ?) <= 60 LIMIT 256");
+                     "AND restart = ? AND abs(start - ?) <= 60 "
+                     "AND (start <> 0 OR abs(submit - ?) <= 60) LIMIT 256");
   q.bind(int64_t{run.het}).bind(int64_t{run.job_id}).bind(run.restart).bind(run.start);
+  q.bind(run.submit);
   while (q.row()) out.push_back(read(q));
   return out;
 }

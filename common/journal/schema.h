@@ -3,7 +3,7 @@
 
 namespace sluice::journal {
 
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;  // 3: imported
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE IF NOT EXISTS runs(
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS dead(
   time_us INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(sink, seq))
   WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dead_seq ON dead(seq);
+CREATE TABLE IF NOT EXISTS imported(id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 

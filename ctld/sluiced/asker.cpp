@@ -61,6 +61,7 @@ Answers Asker::ask_each(const std::set<uint32_t>& ids) {
   Answers out;
   for (uint32_t id : ids) {
     if (out.contains(id)) continue;  // came along with its array
+    if (stop_) return out;
     auto jobs = slurm::load_job(id);
     if (!jobs) {
       bool unknown = jobs.error().unknown_job;

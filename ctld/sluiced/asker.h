@@ -40,7 +40,7 @@ class Asker {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::map<uint32_t, uint64_t> wanted_;
-  bool stop_ = false;
+  std::atomic<bool> stop_{false};
   std::thread thread_;
 };
 

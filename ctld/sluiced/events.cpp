@@ -105,18 +105,31 @@ void Events::send_back(const journal::Run& run, const std::vector<std::string>& 
                        const std::vector<std::string>& after) {
   journal::EventFilter filter;
   filter.job_id = run.job_id;
-  filter.since_us = run.start * 1'000'000;
-  for (const auto& row : journal_.events(filter)) {
-    auto body = Json::parse(row.event.body);
-    if (!body) continue;
-    uint32_t bits = event::selection_bits(row.event.type, failed(body->get("data").get("job")));
-    auto had = router_->route(*body, &run, before, bits).sinks;
-    for (const auto& sink : router_->route(*body, &run, after, bits).sinks)
-      if (std::ranges::find(had, sink) == had.end()) {
-        journal_.queue_event(sink, row.event.seq);
-        took_back_ = true;
-      }
+  filter.uid = run.uid;  // ids are reused, by others too
+  int64_t began = run.start > 0 ? run.start : run.submit;
+  filter.since_us = began * 1'000'000;
+  for (const auto& later : journal_.runs_of(run.job_id))  // newest first
+    if (later.start > began) filter.before_us = later.start * 1'000'000;
+  for (;;) {
+    auto rows = journal_.events(filter);
+    for (const auto& row : rows) queue_back(row, run, before, after);
+    if (rows.size() < filter.limit) return;
+    filter.after_seq = rows.back().event.seq;
   }
+}
+
+void Events::queue_back(const journal::TailEvent& row, const journal::Run& run,
+                        const std::vector<std::string>& before,
+                        const std::vector<std::string>& after) {
+  auto body = Json::parse(row.event.body);
+  if (!body) return;
+  uint32_t bits = event::selection_bits(row.event.type, failed(body->get("data").get("job")));
+  auto had = router_->route(*body, &run, before, bits).sinks;
+  for (const auto& sink : router_->route(*body, &run, after, bits).sinks)
+    if (std::ranges::find(had, sink) == had.end()) {
+      journal_.queue_event(sink, row.event.seq);
+      took_back_ = true;
+    }
 }
 
 // The user's wish is not silently dropped: the event lies among the dead letters with the reason,

@@ -22,7 +22,7 @@ class Events {
     router_ = std::make_unique<Router>(std::move(config));
   }
 
-  void look_up(const std::string& user) const { router_->look_up(user); }
+  bool asks_for_groups() const { return router_->asks_for_groups(); }
 
   struct Draft {
     std::string type;
@@ -54,6 +54,8 @@ class Events {
   // Queues the run's past events to the sinks that `after` selects and `before` does not.
   void send_back(const journal::Run& run, const std::vector<std::string>& before,
                  const std::vector<std::string>& after);
+  void queue_back(const journal::TailEvent& row, const journal::Run& run,
+                  const std::vector<std::string>& before, const std::vector<std::string>& after);
   void refuse(const std::vector<Refusal>& refused, int64_t seq, const journal::Run& run);
 
   journal::Journal& journal_;

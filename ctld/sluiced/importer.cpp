@@ -8,15 +8,25 @@
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
+#include "ctld/sluiced/groups.h"
 
 namespace sluice::daemon {
 namespace {
 
-constexpr size_t kBatch = 512;             // records in one transaction
-constexpr int64_t kTickMs = 500;           // the longest sleep
-constexpr int64_t kRescanMs = 5'000;       // should the watch have missed something
-constexpr int64_t kCommitAgainMs = 1'000;  // after the journal could not be written
-constexpr size_t kMostHeld = 20'000;       // records in memory; the rest stays in the inbox
+constexpr size_t kBatch = 512;                // records in one transaction
+constexpr int64_t kTickMs = 500;              // the longest sleep
+constexpr int64_t kRescanMs = 5'000;          // should the watch have missed something
+constexpr int64_t kCommitAgainMs = 1'000;     // after the journal could not be written
+constexpr size_t kMostHeld = 20'000;          // records in memory; the rest stays in the inbox
+constexpr size_t kMostHeldBytes = 64U << 20;  // of records from sockets
+
+size_t bytes_of(const std::vector<inbox::RawRecord>& records) {
+  size_t n = 0;
+  for (const auto& r : records)
+    for (const auto& [key, value] : r.fields) n += key.size() + value.size() + 64;
+  return n;
+}
 
 }  // namespace
 
@@ -62,10 +72,12 @@ void Importer::stop() {
 
 void Importer::submit(std::vector<inbox::RawRecord> records, Committed committed) {
   // Senders keep what they have, so they are sent away rather than heaped up here.
-  if (!stats_.journal_up || stats_.waiting > static_cast<int64_t>(kMostHeld)) {
+  if (!stats_.journal_up || stats_.waiting > static_cast<int64_t>(kMostHeld) ||
+      held_bytes_ > kMostHeldBytes) {
     committed({"the controller's journal cannot be written now", {}});
     return;
   }
+  held_bytes_ += bytes_of(records);
   {
     std::lock_guard lock(mutex_);
     mail_.emplace_back(std::move(records), std::move(committed));
@@ -77,7 +89,8 @@ void Importer::swept(Sweep sweep) {
   if (sweep.changed) asker_->set_known_jobs(sweep.known_jobs);
   {
     std::lock_guard lock(mutex_);
-    mail_sweep_ = std::make_unique<Sweep>(std::move(sweep));
+    // "Nothing changed" must not take the place of a change that is still to be compared.
+    if (!mail_sweep_ || sweep.changed) mail_sweep_ = std::make_unique<Sweep>(std::move(sweep));
   }
   event_.wake();
 }
@@ -99,7 +112,8 @@ void Importer::loop() {
     }
     try {
       take_mail();
-      take_inbox();
+      take_inbox();  // the start of a job before what its node has to say, and all before a sweep
+      take_arrivals();
       waiting_.give_up(config_->slurm_wait_s * 1000, &ready_);
       while (!ready_.empty() && commit()) {
       }
@@ -125,13 +139,12 @@ void Importer::wait() {
 }
 
 void Importer::take_mail() {
-  std::vector<std::pair<std::vector<inbox::RawRecord>, Committed>> mail;
   std::vector<Answers> answers;
   {
     std::lock_guard lock(mutex_);
-    mail.swap(mail_);
+    for (auto& m : mail_) arrivals_.push_back(std::move(m));
+    mail_.clear();
     answers.swap(mail_answers_);
-    // "Nothing changed" must not take the place of a change that is still to be compared.
     if (mail_sweep_ && (!sweep_ || mail_sweep_->changed)) sweep_ = std::move(mail_sweep_);
     mail_sweep_.reset();
     if (mail_config_) {
@@ -140,29 +153,42 @@ void Importer::take_mail() {
     }
   }
   for (const auto& a : answers) waiting_.answered(a, &ready_);
-  for (auto& [records, committed] : mail) {
-    auto batch = std::make_shared<Batch>(Batch{records.size(), std::move(committed), {}});
-    if (records.empty()) batch->committed({});
-    for (auto& r : records) arrived({std::move(r), batch, clock::mono_ms(), 0, {}, {}});
-  }
   bool up = stats_.slurm_up;
   if (up && !was_up_) hooks_.sweep_wanted();
   was_up_ = up;
 }
 
+void Importer::take_arrivals() {
+  for (; !arrivals_.empty(); arrivals_.pop_front()) {
+    auto& [records, committed] = arrivals_.front();
+    auto batch =
+        std::make_shared<Batch>(Batch{records.size(), bytes_of(records), std::move(committed), {}});
+    if (records.empty()) batch->committed({});
+    for (auto& r : records) arrived({std::move(r), batch, clock::mono_ms(), 0, {}, {}});
+  }
+}
+
+bool Importer::open_inbox() {
+  if (reader_open_) return true;
+  int64_t now = clock::mono_ms();
+  if (now < reader_retry_ms_) return false;
+  reader_retry_ms_ = now + kCommitAgainMs;
+  auto opened = reader_.open();
+  if (!opened) {
+    log::once(log::Level::error, "inbox-open", opened.error().what + "; tried again every second");
+    return false;
+  }
+  log::clear("inbox-open", "inbox " + config_->inbox + " is open again");
+  return reader_open_ = true;
+}
+
 void Importer::take_inbox() {
   int64_t now = clock::mono_ms();
-  if (!reader_open_) {
-    if (now < reader_retry_ms_) return;
-    auto opened = reader_.open();
-    reader_retry_ms_ = now + kCommitAgainMs;
-    if (!opened) {
-      log::once(log::Level::error, "inbox-open",
-                opened.error().what + "; tried again every second");
-      return;
-    }
-    log::clear("inbox-open", "inbox " + config_->inbox + " is open again");
-    reader_open_ = true;
+  if (!open_inbox()) return;
+  if (!caught_up_) {
+    for (const auto& file : journal_.imported()) remove(file);
+    reader_.set_last_gap(journal_.meta("gap"));
+    caught_up_ = true;
   }
   pollfd p{reader_.fd(), POLLIN, 0};
   bool news = ::poll(&p, 1, 0) > 0;
@@ -181,18 +207,35 @@ void Importer::take_inbox() {
   auto records = reader_.scan(kBatch);
   more_files_ = records.size() == kBatch;
   for (auto& r : records) arrived({std::move(r), nullptr, now, 0, {}, {}});
+  look_at_gap();
+}
+
+void Importer::look_at_gap() {
   inbox::GapMark gap;
-  if (reader_.gap(&gap)) {
-    log::error("hooks dropped records: the inbox " + config_->inbox +
-               " was full or not writable; reconciling with slurmctld");
-    hooks_.sweep_wanted();
-  }
+  if (!reader_.gap(&gap)) return;
+  log::error("hooks dropped records: the inbox " + config_->inbox +
+             " was full or not writable; reconciling with slurmctld");
+  hooks_.sweep_wanted();
+  journal::Transaction t(journal_.db());
+  journal_.set_meta("gap", reader_.last_gap());
+  t.commit();
+}
+
+void Importer::remove(const std::string& file) {
+  if (reader_.remove(file)) gone_.push_back(file);
 }
 
 void Importer::arrived(Item item) {
   uint32_t job = item.record.job_id();
-  bool held = job != 0 && waiting_.holds(job);
-  if (held || import_.needs_answer(item.record))
+  bool waits = job != 0 && waiting_.holds(job);
+  try {
+    waits = waits || import_.needs_answer(item.record);
+  } catch (const journal::DbError& e) {
+    // The journal cannot be read now: asking is never wrong, and nothing is lost meanwhile.
+    log::once(log::Level::error, "journal", e.what + "; events wait");
+    waits = true;
+  }
+  if (waits)
     waiting_.add(std::move(item));
   else
     ready_.push_back(std::move(item));
@@ -201,15 +244,14 @@ void Importer::arrived(Item item) {
 bool Importer::commit() {
   if (clock::mono_ms() < commit_retry_ms_) return false;
   size_t n = std::min(ready_.size(), kBatch);
-  for (size_t i = 0; i < n; ++i) {
-    const auto& info = ready_[i].answer.info;
-    events_.look_up(info ? info->user : ready_[i].record.get("SLURM_JOB_USER"));
-  }
   try {
+    look_up_users(n);
     journal::Transaction t(journal_.db());
+    for (const auto& file : gone_) journal_.forget_imported(file);
     for (size_t i = 0; i < n; ++i) {
       import_.record(ready_[i].record, ready_[i].answer);
       ready_[i].refused = import_.refused();
+      if (!ready_[i].batch) journal_.note_imported(ready_[i].record.id);
     }
     fault::point("import.uncommitted");
     t.commit();
@@ -220,6 +262,7 @@ bool Importer::commit() {
               e.what + "; events wait in the inbox, tried again every second");
     return false;
   }
+  gone_.clear();
   stats_.journal_up = true;
   log::clear("journal", "the journal can be written again");
   fault::point("import.committed");
@@ -229,44 +272,31 @@ bool Importer::commit() {
     Item item = std::move(ready_.front());
     ready_.pop_front();
     if (!item.batch) {
-      reader_.remove(item.record.id);
+      remove(item.record.id);
       fault::point("import.unlinked");
       if (item.record.kind == "gap") hooks_.sweep_wanted();
       continue;
     }
     Batch& batch = *item.batch;
     if (!item.refused.empty()) batch.refused[item.record.id] = item.refused;
-    if (--batch.left == 0) batch.committed({"", std::move(batch.refused)});
+    if (--batch.left > 0) continue;
+    held_bytes_ -= batch.bytes;
+    batch.committed({"", std::move(batch.refused)});
   }
   return true;
 }
 
-void Importer::reconcile() {
-  if (more_files_) return;  // hooks come first: they know more
-  if (clock::mono_ms() < commit_retry_ms_) return;
-  int64_t before = stats_.reconciled;
-  if (sweep_->changed) {
-    sweep_->forgotten_before = clock::wall_us() / 1'000'000 - config_->retain_hours * 3600;
-    auto t = std::make_unique<journal::Transaction>(journal_.db());
-    auto commit = [&t] {
-      t->commit();
-      t.reset();  // gives the others their turn
-    };
-    bool whole = daemon::reconcile(
-        *sweep_, journal_, import_, [this](uint32_t job_id) { return waiting_.holds(job_id); },
-        [&] {
-          commit();
-          t = std::make_unique<journal::Transaction>(journal_.db());
-        });
-    commit();
-    fault::point("reconcile.committed");
-    // Else an unchanged answer would leave what was passed over as it is.
-    if (!whole) hooks_.sweep_incomplete();
+// Before the transaction, because the name service may be slow and the others wait for their turn.
+void Importer::look_up_users(size_t n) {
+  if (!events_.asks_for_groups()) return;
+  for (size_t i = 0; i < n; ++i) {
+    const auto& r = ready_[i].record;
+    const slurm::JobInfo* info = ready_[i].answer.job();
+    std::string user = info != nullptr ? info->user : r.get("SLURM_JOB_USER");
+    int64_t uid = r.number("@uid");
+    if (user.empty() && uid >= 0) user = slurm::user_name(static_cast<uint32_t>(uid));
+    if (!user.empty()) look_up_groups(user);
   }
-  // Only now: had the journal failed, this sweep would be compared again.
-  auto sweep = std::move(sweep_);
-  if (stats_.reconciled > before) hooks_.journaled();
-  stats_.last_sweep_us = sweep->asked_us;
 }
 
 }  // namespace sluice::daemon

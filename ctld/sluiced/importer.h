@@ -4,6 +4,7 @@
 // behind it waits too, so that a job's events are journaled in order.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -52,9 +53,15 @@ class Importer : public Intake {
   void loop();
   void wait();
   void take_mail();
+  void take_arrivals();
   void take_inbox();
+  bool open_inbox();
+  void look_at_gap();
   void arrived(Item item);
   bool commit();
+  void look_up_users(size_t n);
+  void remove(const std::string& file);
+  bool was_elsewhere(const Sweep& sweep);
   void reconcile();
 
   std::shared_ptr<const config::Config> config_;
@@ -65,10 +72,13 @@ class Importer : public Intake {
   Import import_;
   inbox::Reader reader_;
   bool reader_open_ = false;
+  bool caught_up_ = false;         // with what a process before this one left undone
+  std::vector<std::string> gone_;  // files that are gone, to be forgotten with the next commit
   int64_t reader_retry_ms_ = 0;
   int64_t scanned_ms_ = 0;
   bool more_files_ = false;
 
+  std::deque<std::pair<std::vector<inbox::RawRecord>, Committed>> arrivals_;
   Waiting waiting_;
   std::deque<Item> ready_;
   int64_t commit_retry_ms_ = 0;
@@ -77,6 +87,7 @@ class Importer : public Intake {
 
   std::mutex mutex_;
   std::vector<std::pair<std::vector<inbox::RawRecord>, Committed>> mail_;
+  std::atomic<size_t> held_bytes_{0};  // of records from sockets
   std::vector<Answers> mail_answers_;
   std::unique_ptr<Sweep> mail_sweep_;
   std::shared_ptr<const config::Config> mail_config_;

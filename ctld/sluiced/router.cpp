@@ -1,50 +1,16 @@
 #include "ctld/sluiced/router.h"
 
-#include <grp.h>
-#include <pwd.h>
-
 #include <algorithm>
-#include <map>
-#include <mutex>
 
-#include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/event/selection.h"
+#include "ctld/sluiced/groups.h"
 
 namespace sluice::daemon {
 namespace {
 
-constexpr int64_t kGroupsAgeMs = 300'000;
-
 bool contains(const std::vector<std::string>& list, const std::string& word) {
   return std::ranges::find(list, word) != list.end();
-}
-
-// A user's groups by name; remembered for five minutes, because a name service may be slow.
-const std::vector<std::string>& groups_of(const std::string& user) {
-  struct Known {
-    int64_t at_ms = 0;
-    std::vector<std::string> groups;
-  };
-  static std::map<std::string, Known> known;  // the importer's thread alone routes
-  auto [it, fresh] = known.try_emplace(user);
-  if (!fresh && clock::mono_ms() - it->second.at_ms < kGroupsAgeMs) return it->second.groups;
-  it->second = {clock::mono_ms(), {}};
-  char buf[16384];
-  passwd pw{};
-  passwd* found = nullptr;
-  if (getpwnam_r(user.c_str(), &pw, buf, sizeof buf, &found) != 0 || found == nullptr)
-    return it->second.groups;
-  gid_t gids[256];
-  int n = 256;
-  if (getgrouplist(user.c_str(), pw.pw_gid, gids, &n) < 0) n = 256;
-  for (int i = 0; i < n; ++i) {
-    group gr{};
-    group* g = nullptr;
-    if (getgrgid_r(gids[i], &gr, buf, sizeof buf, &g) == 0 && g != nullptr)
-      it->second.groups.emplace_back(g->gr_name);
-  }
-  return it->second.groups;
 }
 
 void add(std::vector<std::string>* sinks, const std::string& name) {
@@ -53,10 +19,9 @@ void add(std::vector<std::string>* sinks, const std::string& name) {
 
 }  // namespace
 
-void Router::look_up(const std::string& user) const {
-  bool asks = std::ranges::any_of(config_->sinks,
-                                  [](const auto& s) { return !s.second.allow.groups.empty(); });
-  if (asks && !user.empty()) groups_of(user);
+bool Router::asks_for_groups() const {
+  return std::ranges::any_of(config_->sinks,
+                             [](const auto& s) { return !s.second.allow.groups.empty(); });
 }
 
 std::string Router::refusal(const config::SinkConfig& sink, const journal::Run& run) const {
@@ -68,8 +33,9 @@ std::string Router::refusal(const config::SinkConfig& sink, const journal::Run& 
       !contains(allow.users, std::to_string(run.uid)) && !contains(allow.users, "*"))
     return who + " is not among the users sink " + sink.name + " allows";
   if (!allow.groups.empty()) {
-    const auto& mine = groups_of(run.user);
-    if (std::ranges::none_of(allow.groups, [&](const auto& g) { return contains(mine, g); }))
+    const auto* mine = groups_of(run.user);
+    if (mine == nullptr) return "the name service does not say which groups " + who + " is in";
+    if (std::ranges::none_of(allow.groups, [&](const auto& g) { return contains(*mine, g); }))
       return who + " is in none of the groups sink " + sink.name + " allows";
   }
   if (!allow.accounts.empty() && !contains(allow.accounts, run.account))

@@ -27,9 +27,8 @@ class Router {
  public:
   explicit Router(std::shared_ptr<const config::Config> config) : config_(std::move(config)) {}
 
-  // Asks the name service, which may be slow, what route() will want to know of the user. Called
-  // outside of any transaction.
-  void look_up(const std::string& user) const;
+  // Will route() want to know the groups of a run's user? Then look_up_groups() beforehand.
+  bool asks_for_groups() const;
 
   // `event` is the whole CloudEvent; `run` the run it belongs to, or null; `selections` the
   // --event-sink of the job and of its heterogeneous siblings; `bits` the event's selection bits

@@ -18,7 +18,8 @@
 namespace sluice::daemon {
 
 struct Batch {
-  size_t left = 0;
+  size_t left = 0;   // records that are not yet committed
+  size_t bytes = 0;  // of all
   Committed committed;
   Refused refused;
 };

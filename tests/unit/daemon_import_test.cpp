@@ -1,0 +1,131 @@
+// Records into events, where it matters whose they are and who says so.
+#include "ctld/sluiced/import.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/unit/temp_journal.h"
+
+namespace sluice::daemon {
+namespace {
+
+using inbox::RawRecord;
+
+class Records : public ::testing::Test {
+ protected:
+  Records() {
+    auto config = std::make_shared<config::Config>();
+    config->sinks["log"].name = "log";
+    events_.set_config(config);
+  }
+  void import(const RawRecord& r, const Answer& answer = {}) {
+    journal::Transaction t(journal_->db());
+    import_.record(r, answer);
+    t.commit();
+  }
+  // Whose events are queued to the sink, as "type user".
+  std::multiset<std::string> queued() {
+    std::multiset<std::string> out;
+    for (const auto& q : journal_->queued("log", 0, 10'000, 1 << 30)) {
+      auto body = Json::parse(q.event.body);
+      out.insert(q.event.type + " " + body->get("data").get("job").get("user_name").str());
+    }
+    return out;
+  }
+  using Set = std::multiset<std::string>;
+
+  sluice::testing::TempJournal journal_;
+  Stats stats_;
+  Events events_{*journal_, "c", stats_};
+  Import import_{*journal_, events_, stats_};
+};
+
+RawRecord record(const char* kind, uint32_t job, int64_t at,
+                 std::map<std::string, std::string> fields = {}) {
+  RawRecord r;
+  r.id = std::string(kind) + std::to_string(job) + "-" + std::to_string(at);
+  r.kind = kind;
+  r.wall_us = at * 1'000'000;
+  r.fields = std::move(fields);
+  r.fields["@job_id"] = std::to_string(job);
+  return r;
+}
+
+Answer running(uint32_t job, const char* user, uint32_t uid, int64_t start) {
+  Answer a;
+  a.status = Answer::Status::found;
+  a.info.emplace();
+  a.info->job_id = job;
+  a.info->state = 1;
+  a.info->submit_time = start - 1;
+  a.info->start_time = start;
+  a.info->user = user;
+  a.info->uid = uid;
+  a.info->nodes = "n0";
+  return a;
+}
+
+Answer gone() {
+  Answer a;
+  a.status = Answer::Status::unknown_job;
+  return a;
+}
+
+TEST_F(Records, ANodeCannotMakeUpSlurmsOwnEvents) {
+  import(record("start", 7, 100), running(7, "alice", 1000, 100));
+  int64_t before = journal_->last_seq();
+  for (const char* type : {"slurm.job.end", "sluice.gap", "", "user.UPPER"}) {
+    import(record("user", 7, 110, {{"@type", type}, {"@uid", "0"}, {"@data", "1"}}));
+    EXPECT_NE(import_.refused(), "") << type;
+  }
+  EXPECT_EQ(journal_->last_seq(), before);
+  import(record("user", 7, 110, {{"@type", "user.note"}, {"@uid", "1000"}, {"@data", "1"}}));
+  EXPECT_EQ(import_.refused(), "");
+  EXPECT_EQ(journal_->last_seq(), before + 1);
+}
+
+TEST_F(Records, ALateSelectionFetchesAllOfItsRunAndNothingOfOthers) {
+  import(record("start", 7, 100), running(7, "alice", 1000, 100));
+  for (int i = 0; i < 700; ++i) {
+    RawRecord r = record("user", 7, 101, {{"@type", "user.n"}, {"@uid", "1000"}, {"@data", "1"}});
+    r.id = std::to_string(i);
+    import(r);
+  }
+  // slurmctld was killed, and the id is bob's.
+  import(record("start", 7, 400), running(7, "bob", 2000, 400));
+  EXPECT_TRUE(queued().empty());
+  import(record("launch", 7, 102, {{"@uid", "1000"}, {"@selection", "log"}, {"@node", "n0"}}));
+  Set now = queued();
+  EXPECT_EQ(now.count("slurm.job.start alice"), 1U);
+  EXPECT_EQ(now.count("user.n alice"), 700U);
+  EXPECT_EQ(now.count("slurm.job.launch alice"), 1U);
+  EXPECT_EQ(now.count("slurm.job.start bob"), 0U);
+}
+
+TEST_F(Records, ALateSelectionLeavesALaterRunOfTheSameUserAlone) {
+  import(record("start", 7, 100), running(7, "alice", 1000, 100));
+  import(record("start", 7, 400), running(7, "alice", 1000, 400));
+  import(record("launch", 7, 102, {{"@uid", "1000"}, {"@selection", "log"}, {"@node", "n0"}}));
+  EXPECT_EQ(queued(), (Set{"slurm.job.launch alice", "slurm.job.start alice"}));
+}
+
+TEST_F(Records, ComponentsCancelledWhilePendingShareTheirSinks) {
+  auto comp = [](uint32_t job, const char* selection) {
+    return record("comp", job, 100,
+                  {{"SLURM_JOB_ID", std::to_string(job)},
+                   {"SLURM_HET_JOB_ID", "7"},
+                   {"SLURM_JOB_UID", "1000"},
+                   {"SLURM_JOB_USER", "alice"},
+                   {"SPANK_EVENT_SINK", selection}});
+  };
+  import(comp(7, ""), gone());
+  EXPECT_TRUE(queued().empty());
+  import(comp(8, "log"), gone());
+  EXPECT_EQ(queued().size(), 2U);
+  import(comp(9, ""), gone());
+  EXPECT_EQ(queued().size(), 3U);
+}
+
+}  // namespace
+}  // namespace sluice::daemon
