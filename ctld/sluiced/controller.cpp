@@ -15,6 +15,8 @@ namespace sluice::daemon {
 namespace {
 
 constexpr int64_t kRetainMs = 60'000;
+constexpr int64_t kJumpUs = 600'000'000;
+constexpr int64_t kAfterJumpMs = 3'600'000;
 
 Result<std::unique_ptr<journal::Journal>> open_journal(const std::string& path,
                                                        journal::Durability durability) {
@@ -84,7 +86,7 @@ Result<std::unique_ptr<Controller>> Controller::start(
   c->server_ = std::move(*server);
   c->server_->serve();
   if (!config->listen.empty()) {
-    auto receive = Receive::start(*config, *c->importer_);
+    auto receive = Receive::start(*config, *c->importer_, c->stats_);
     if (!receive) return std::unexpected(receive.error());
     c->receive_ = std::move(*receive);
   }
@@ -114,6 +116,7 @@ Controller::~Controller() {
   // First everybody stops calling the others; only then may anybody go.
   if (server_) server_->stop();
   if (receive_) receive_->stop();
+  if (sweeper_) sweeper_->stop();
   if (importer_) importer_->stop();
   metrics_.reset();
   sweeper_.reset();
@@ -204,15 +207,28 @@ void Controller::note_absence() {
   gap.fields["@absent_s"] = std::to_string(absent);
   std::vector<inbox::RawRecord> records;
   records.push_back(std::move(gap));
-  importer_->submit(std::move(records), [](const Commit&) {});
+  // Until that is in the journal this process counts as absent, too.
+  absence_told_ = false;
+  importer_->submit(std::move(records),
+                    [this](const Commit& commit) { absence_told_ = commit.why.empty(); });
 }
 
 void Controller::retain() {
-  {
+  if (absence_told_) {
     journal::Transaction t(journal_->db());
     journal_->set_meta("alive_us", std::to_string(clock::wall_us()));
     t.commit();
   }
+  // A clock that jumps ahead, be it for a minute, would age everything at once.
+  int64_t offset = clock::wall_us() - clock::mono_us();
+  bool jumped = clock_offset_us_ != 0 && offset - clock_offset_us_ > kJumpUs;
+  clock_offset_us_ = offset;
+  if (jumped) {
+    log::warning("the clock jumped ahead by more than " + std::to_string(kJumpUs / 1'000'000) +
+                 " s: nothing is removed from the journal for an hour");
+    retain_after_ms_ = clock::mono_ms() + kAfterJumpMs;
+  }
+  if (clock::mono_ms() < retain_after_ms_) return;
   // There is more: go on at the next tick, others have their turn between.
   if (daemon::retain(*journal_, *config_now(), slurm::facts().min_job_age, stats_))
     retained_ms_ = 0;

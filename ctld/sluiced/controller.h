@@ -54,7 +54,10 @@ class Controller : public Daemon {
   std::unique_ptr<Server> server_;
   std::unique_ptr<Receive> receive_;
   std::unique_ptr<MetricsServer> metrics_;
+  int64_t clock_offset_us_ = 0;
+  int64_t retain_after_ms_ = 0;
   int64_t retained_ms_ = 0;
+  std::atomic<bool> absence_told_{true};
 };
 
 }  // namespace sluice::daemon

@@ -57,8 +57,9 @@ bool from_nodes(const std::string& kind) {
 
 }  // namespace
 
-Result<std::unique_ptr<Receive>> Receive::start(const config::Config& config, Intake& intake) {
-  auto r = std::unique_ptr<Receive>(new Receive(intake));
+Result<std::unique_ptr<Receive>> Receive::start(const config::Config& config, Intake& intake,
+                                                Stats& stats) {
+  auto r = std::unique_ptr<Receive>(new Receive(intake, stats));
   r->munge_socket_ = config.munge_socket;
   r->slurm_uid_ = slurm::facts().slurm_uid;
   std::string host;
@@ -87,7 +88,11 @@ void Receive::stop() {
 void Receive::accept_all() {
   for (;;) {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd) return;
+    if (!fd) {
+      // Out of files: whoever waits stays readable, and poll would not rest.
+      if (errno == EMFILE || errno == ENFILE) accept_again_ms_ = clock::mono_ms() + kTickMs;
+      return;
+    }
     auto strangers = std::ranges::count_if(peers_, [](const auto& p) { return !p->known; });
     if (peers_.size() >= kMaxPeers || static_cast<size_t>(strangers) >= kMaxStrangers) continue;
     auto peer = std::make_shared<Peer>();
@@ -128,13 +133,22 @@ std::string Receive::take_batch(const std::shared_ptr<Peer>& peer, const std::st
   if (peer->digest != wire::sha256_hex(bytes)) return "the batch is not the one that was signed";
   auto records = wire::decode_batch(bytes);
   if (!records) return records.error().what;
-  for (const auto& r : *records)
-    if (!from_nodes(r.kind)) return "a record of kind " + r.kind + " cannot come from a node";
+  // Its runs would be open here for ever: their ends are told where slurmctld is.
+  if (!stats_.in_charge) return "another controller is in charge";
+  // One that is wrong must not hold up the others, as the node would send it again and again.
+  Refused refused;
+  std::erase_if(*records, [&](const inbox::RawRecord& r) {
+    if (from_nodes(r.kind)) return false;
+    refused[r.id] = "a record of kind " + text::printable(r.kind) + " cannot come from a node";
+    log::once(log::Level::warning, "receive-kind", refused[r.id] + "; refused");
+    return true;
+  });
   peer->busy = true;
-  intake_.submit(std::move(*records), [peer, event = event_](const Commit& commit) {
+  intake_.submit(std::move(*records), [peer, event = event_, refused](Commit commit) {
+    commit.refused.insert(refused.begin(), refused.end());
     {
       std::lock_guard lock(peer->mutex);
-      peer->verdict = commit;
+      peer->verdict = std::move(commit);
     }
     event->wake();
   });
@@ -194,7 +208,9 @@ bool Receive::expired(const Peer& peer, int64_t now) {
 
 void Receive::loop() {
   for (;;) {
-    std::vector<pollfd> fds{{listener_.get(), POLLIN, 0}, {event_->get(), POLLIN, 0}};
+    bool accepts = clock::mono_ms() >= accept_again_ms_;
+    std::vector<pollfd> fds{{accepts ? listener_.get() : -1, POLLIN, 0},
+                            {event_->get(), POLLIN, 0}};
     for (auto& p : peers_) {
       short events = p->busy ? 0 : POLLIN;
       if (!p->out.empty()) events |= POLLOUT;

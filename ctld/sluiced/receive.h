@@ -1,6 +1,7 @@
 // The controller's side of forwarding: takes batches from nodes over TCP. A batch comes with a
 // munge credential of root or SlurmUser over its digest; the answer, a credential as well, is sent
-// only after the batch is in the journal. One thread.
+// only after the batch is in the journal. Beside a controller that is in charge batches are
+// refused, so that nodes go there. One thread.
 #pragma once
 
 #include <list>
@@ -14,12 +15,14 @@
 #include "common/base/fd.h"
 #include "common/config/config.h"
 #include "ctld/sluiced/intake.h"
+#include "ctld/sluiced/stats.h"
 
 namespace sluice::daemon {
 
 class Receive {
  public:
-  static Result<std::unique_ptr<Receive>> start(const config::Config& config, Intake& intake);
+  static Result<std::unique_ptr<Receive>> start(const config::Config& config, Intake& intake,
+                                                Stats& stats);
   ~Receive();
   void stop();  // no batch is taken any more
   Receive(const Receive&) = delete;
@@ -27,7 +30,7 @@ class Receive {
 
  private:
   struct Peer;
-  explicit Receive(Intake& intake) : intake_(intake) {}
+  Receive(Intake& intake, Stats& stats) : intake_(intake), stats_(stats) {}
   void loop();
   void accept_all();
   bool serve(const std::shared_ptr<Peer>& peer);
@@ -38,9 +41,11 @@ class Receive {
   static bool expired(const Peer& peer, int64_t now);
 
   Intake& intake_;
+  Stats& stats_;
   std::string munge_socket_;
   uid_t slurm_uid_ = 0;
   Fd listener_;
+  int64_t accept_again_ms_ = 0;
   // Shared with answers that outlive this object.
   std::shared_ptr<EventFd> event_ = std::make_shared<EventFd>();
   std::list<std::shared_ptr<Peer>> peers_;

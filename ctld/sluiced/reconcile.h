@@ -14,12 +14,18 @@
 namespace sluice::daemon {
 
 struct Sweep {
-  int64_t asked_us = 0;    // wall clock just before slurmctld was asked
+  int64_t asked_us = 0;  // wall clock just before slurmctld was asked
+  int64_t asked_mono_us = 0;
   int64_t known_jobs = 0;  // with the waiting ones
   bool changed = true;     // false: nothing changed since the last sweep
   // Seconds since 1970. What ended before and is not in the journal was told and forgotten there:
   // slurmctld may remember for longer (MinJobAge=0: for ever).
   int64_t forgotten_before = 0;
+  // Another host's sluiced may have told how the runs ended that are open here and not in the
+  // answer.
+  bool told_elsewhere = false;
+  size_t controllers = 1;   // slurm.conf's
+  int64_t min_job_age = 0;  // seconds; 0: for ever
   std::vector<slurm::JobInfo> jobs;
 };
 

@@ -41,6 +41,7 @@ struct Stats {
   std::atomic<int64_t> courier_cpu_us{0};
   std::atomic<int64_t> http_cpu_us{0};
   std::atomic<int64_t> files_cpu_us{0};
+  std::atomic<bool> in_charge{true};  // no other host's sluiced is, as far as is known
   std::atomic<bool> slurm_up{true};
   std::atomic<bool> journal_up{true};
 

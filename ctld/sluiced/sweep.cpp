@@ -69,6 +69,7 @@ Result<Sweep> run_sweep(const std::string& slurm_conf, int64_t* stamp,
   Fd out(fds[1]);
   Sweep sweep;
   sweep.asked_us = clock::wall_us();
+  sweep.asked_mono_us = clock::mono_us();
   std::string since = std::to_string(*stamp);
   std::string conf = slurm_conf;
   char self[] = "/proc/self/exe";

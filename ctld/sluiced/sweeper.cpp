@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/slurm/jobs.h"
 
@@ -16,6 +18,7 @@ constexpr int64_t kShortestMs = 2'000;  // between two sweeps, however much is w
 constexpr int64_t kLongestMs = 300'000;
 constexpr int64_t kAgainMs = 5'000;    // after one that failed
 constexpr int64_t kStandByMs = 5'000;  // between two looks whether this host took over
+constexpr int64_t kStepUs = 500'000;   // a clock set by more than that has stepped
 
 }  // namespace
 
@@ -28,12 +31,16 @@ Sweeper::Sweeper(std::string slurm_conf, int64_t interval_s, std::function<void(
       thread_([this] { loop(); }) {}
 
 Sweeper::~Sweeper() {
+  stop();
+}
+
+void Sweeper::stop() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Sweeper::want() {
@@ -63,7 +70,11 @@ void Sweeper::loop() {
       wanted_ = false;
     }
     bool charged = in_charge();
-    if (!charged) stamp_ = 0;
+    if (stats_.in_charge.exchange(charged) != charged)
+      log::info(charged ? "this controller is in charge now"
+                        : "this controller stands by: another one's sluiced sweeps and takes what "
+                          "nodes forward");
+    if (!charged || clock_stepped()) stamp_ = 0;
     bool good = !charged || sweep();
     int64_t every = !charged ? kStandByMs : good ? interval_ms() : kAgainMs;
     std::unique_lock lock(mutex_);
@@ -74,6 +85,15 @@ void Sweeper::loop() {
     if (whole_next_.exchange(false) || wanted_)
       stamp_ = 0;  // somebody missed something: an unchanged answer would not help
   }
+}
+
+// slurmctld compares times to say that nothing changed: with its clock set back it would say so
+// until the clock has caught up.
+bool Sweeper::clock_stepped() {
+  int64_t offset = clock::wall_us() - clock::mono_us();
+  bool stepped = std::abs(offset - clock_offset_us_) > kStepUs;
+  clock_offset_us_ = offset;
+  return stepped;
 }
 
 // With one controller there is nobody else. A host that is none of the controllers (slurm.conf may
@@ -105,6 +125,8 @@ bool Sweeper::sweep() {
   ++stats_.sweeps;
   stats_.slurm_up = true;
   log::clear("sweep", "reconciling works again");
+  result->controllers = slurm::facts().controllers.size();
+  result->min_job_age = slurm::facts().min_job_age;
   swept_(std::move(*result));
   return true;
 }

@@ -24,6 +24,9 @@ class Sweeper {
   Sweeper(const Sweeper&) = delete;
   Sweeper& operator=(const Sweeper&) = delete;
 
+  // Nothing is called any more once this returns. Any of the others may be called after it.
+  void stop();
+
   void want();                               // soon; any thread
   void whole_next() { whole_next_ = true; }  // the next answer counts even if nothing changed
 
@@ -31,6 +34,7 @@ class Sweeper {
   void loop();
   bool sweep();
   bool in_charge();
+  bool clock_stepped();
   int64_t interval_ms();
 
   std::string slurm_conf_;
@@ -38,6 +42,7 @@ class Sweeper {
   std::function<void(Sweep)> swept_;
   Stats& stats_;
   int64_t stamp_ = 0;
+  int64_t clock_offset_us_ = 0;
   bool wanted_ = true;
   std::atomic<bool> whole_next_{false};
   std::atomic<bool> stop_{false};

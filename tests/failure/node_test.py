@@ -12,8 +12,21 @@ from harness.contract import END, START, lines_of
 LAUNCH, EXIT = "slurm.job.launch", "slurm.job.exit"
 
 
-def listen(c):
-    return f"127.0.0.1:{c.port + 1 + c.config.controllers + c.config.nodes}"
+def listen(c, host=0):
+    return f"127.0.0.1:{c.port + 1 + c.config.controllers + c.config.nodes + host}"
+
+
+def start_node(c, node="n0", controllers=(0,)):
+    path = c.layout.etc / f"sluice.{node}.json"
+    path.write_text(json.dumps({
+        "inbox": str(c.layout.node(node) / "inbox"),
+        "socket": str(c.layout.node(node) / "sluice.sock"),
+        "controllers": [listen(c, host) for host in controllers],
+        "munge_socket": str(c.layout.munge_socket),
+        "node_name": node}))
+    c.start_sluiced(path, node=node)
+    eventually(lambda: ask_sluiced(c.layout.node(node) / "sluice.sock", "ping"), 10,
+               f"the sluiced of {node}")
 
 
 class Nodes(unittest.TestCase):
@@ -22,18 +35,8 @@ class Nodes(unittest.TestCase):
                                                  min_job_age=3600))
         eventually(lambda: ask_sluiced(socket_of(self.c), "ping"), 10, "sluiced")
 
-    def start_node(self, node="n0"):
-        c = self.c
-        path = c.layout.etc / f"sluice.{node}.json"
-        path.write_text(json.dumps({
-            "inbox": str(c.layout.node(node) / "inbox"),
-            "socket": str(c.layout.node(node) / "sluice.sock"),
-            "controllers": [listen(c)],
-            "munge_socket": str(c.layout.munge_socket),
-            "node_name": node}))
-        c.start_sluiced(path, node=node)
-        eventually(lambda: ask_sluiced(c.layout.node(node) / "sluice.sock", "ping"), 10,
-                   f"the sluiced of {node}")
+    def start_node(self):
+        start_node(self.c)
 
     def jobs(self, count=2, node="n0", events="all"):
         return [self.c.sbatch(["-J", "sel", f"--event-sink=mine:{events}", f"-w{node}"], "exit 2")
@@ -114,6 +117,23 @@ class Nodes(unittest.TestCase):
         self.wait_types(jobs, START, END)
         self.checked()
 
+    def test_a_record_that_is_refused_holds_up_nobody(self):
+        """A start can only come from slurmctld: one in a node's inbox goes, the others arrive."""
+        self.c.kill9("sluiced")
+        jobs = self.jobs()
+        all_over(self.c)
+        start = next(n for n in self.c.inbox_records() if n not in ("gap", "bad"))
+        content = self.c.path(self.c.layout.inbox / start).read_bytes()
+        self.assertIn(b"SLUICE1 start ", content)
+        self.c.path(self.c.layout.node("n0") / "inbox" / start).write_bytes(content)
+        self.c.start_sluiced(self.c.sluice_json)
+        self.start_node()
+        self.wait_types(jobs, LAUNCH, EXIT, START, END)
+        eventually(lambda: not self.kept(), 10, "an empty inbox on the node")
+        log = (self.c.layout.log / "sluiced.out").read_text()
+        self.assertEqual(log.count("cannot come from a node; refused"), 1)
+        self.checked()
+
     def test_stranger_cannot_forward(self):
         """Batches without root's or SlurmUser's credential are refused."""
         host, port = listen(self.c).split(":")
@@ -131,6 +151,24 @@ class Nodes(unittest.TestCase):
 
 
 class Takeover(unittest.TestCase):
+    def test_nodes_go_to_the_one_in_charge(self):
+        """The other would keep their runs open, and take them for lost one day."""
+        c = self.enterContext(SluiceCluster(
+            sluice=accounted(listen=listen), nodes=1, controllers=2, min_job_age=3600))
+        eventually(lambda: ask_sluiced(socket_of(c), "ping"), 10, "sluiced")
+        self.second_host(c, listen=lambda c: listen(c, 1))
+        eventually(lambda: "stands by" in (c.layout.log / "sluiced2.out").read_text(), 20,
+                   "the second sluiced to see that it stands by")
+        start_node(c, controllers=(1, 0))
+        job = c.sbatch(["-J", "sel", "--event-sink=mine:all"])
+        c.wait_job(job)
+        eventually(lambda: {LAUNCH, EXIT} <= {
+            e["type"] for _, e in lines_of(c.layout.sluiced / "mine.jsonl")}, 20,
+            "the node's events at the first host")
+        self.assertEqual([*lines_of(c.layout.dir / "second" / "every.jsonl")], [])
+        settle(c)
+        assert_contract(self, c)
+
     def test_repeats_keep_their_ids(self):
         c = self.enterContext(SluiceCluster(
             sluice=accounted(), nodes=1, controllers=2, min_job_age=3600,
@@ -193,7 +231,7 @@ class Takeover(unittest.TestCase):
                 for _, e in lines_of(path) if e["type"] in (START, END)}
 
     @staticmethod
-    def second_host(c):
+    def second_host(c, **more):
         """The backup's slurmctld with an inbox of its own, and its sluiced."""
         folder = c.layout.dir / "second"
         inbox = folder / "inbox"
@@ -203,7 +241,7 @@ class Takeover(unittest.TestCase):
                                                  f"sluice_inbox={inbox}"))
         c.kill9("slurmctld2")
         c.start_slurmctld(index=1)
-        config = accounted()(c)
+        config = accounted(**more)(c)
         text = json.dumps(config).replace(str(c.layout.sluiced), str(folder))
         path = c.layout.etc / "second.json"
         path.write_text(text.replace(str(c.layout.inbox), str(inbox)))

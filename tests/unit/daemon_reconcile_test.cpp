@@ -51,6 +51,7 @@ class Reconcile : public ::testing::Test {
     Sweep s;
     s.asked_us = asked_us;
     s.forgotten_before = forgotten_before_;
+    s.told_elsewhere = told_elsewhere_;
     s.jobs = std::move(jobs);
     journal::Transaction t(journal_->db());
     bool whole = reconcile(
@@ -74,6 +75,7 @@ class Reconcile : public ::testing::Test {
   Import import_{*journal_, events_, stats_};
   int pauses_ = 0;
   int64_t forgotten_before_ = 0;
+  bool told_elsewhere_ = false;
 };
 
 TEST_F(Reconcile, WhatNoHookToldOfIsMadeUpOnce) {
@@ -106,6 +108,14 @@ TEST_F(Reconcile, AForgottenRunIsLost) {
   EXPECT_EQ(told(), (Types{"slurm.job.start", "slurm.job.lost"}));
   sweep({});
   EXPECT_EQ(told().size(), 2U);
+}
+
+TEST_F(Reconcile, ARunThatEndedUnderAnotherControllerIsNotLost) {
+  sweep({job(7, kRunning, 100)});
+  told_elsewhere_ = true;
+  sweep({});
+  EXPECT_EQ(told(), (Types{"slurm.job.start"}));
+  EXPECT_TRUE(journal_->open_runs(0, 10).empty());
 }
 
 TEST_F(Reconcile, ARunWhoseIdIsAnothersByNowIsLost) {
