@@ -2,6 +2,8 @@
 // point; running out of memory is the only one that can arise.
 #include "sluice/sluice.h"
 
+#include <pthread.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -65,9 +67,21 @@ int say(sluice_error* err, const Failure& failure) {
   return say(err, code_of(failure.fault), failure.what);
 }
 
+// A thread that is cancelled during `body` ends once it is over, at the caller's next cancellation
+// point: glibc cancels by unwinding, which neither a destructor nor a catch (...) may stop, and the
+// caller may be C that has no unwind tables. `body` is bounded and throws nothing.
+template <class Body>
+int uncancelled(Body body) {
+  int before = PTHREAD_CANCEL_ENABLE;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  int rc = body();
+  pthread_setcancelstate(before, nullptr);
+  return rc;
+}
+
 // No exception leaves `body`, whatever it calls.
 template <class Body>
-int guarded(sluice_error* err, Body body) {
+int caught(sluice_error* err, Body body) {
   try {
     return body();
   } catch (const std::bad_alloc&) {
@@ -75,6 +89,11 @@ int guarded(sluice_error* err, Body body) {
   } catch (...) {
     return say(err, SLUICE_E_PROTOCOL, sluice_strerror(SLUICE_E_PROTOCOL));
   }
+}
+
+template <class Body>
+int guarded(sluice_error* err, Body body) {
+  return uncancelled([&] { return caught(err, body); });
 }
 
 sluice_handle make(const char* socket, int timeout_ms) {
@@ -147,7 +166,10 @@ int sluice_send(struct sluice_handle* handle, const char* type, const char* json
 }
 
 void sluice_close(struct sluice_handle* handle) {
-  delete handle;
+  uncancelled([&] {
+    delete handle;
+    return SLUICE_OK;
+  });
 }
 
 int sluice_emit(const char* type, const char* json_data, struct sluice_error* err) {

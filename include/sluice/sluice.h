@@ -18,7 +18,8 @@
  * Ownership: strings passed in are only read during the call. Structures are the caller's and may
  * be on its stack. A handle is the library's, made by sluice_open and ended by sluice_close.
  * Threads: every function may be called from any thread at any time; one handle, by one thread at a
- * time. After fork() the child opens a handle of its own.
+ * time. After fork() the child opens a handle of its own. A thread that is cancelled in the middle
+ * of a call (pthread_cancel) ends after it: the call itself is no cancellation point.
  *
  * Values of the enum and the layout of structures stay as they are while SLUICE_API_VERSION is 1.
  */

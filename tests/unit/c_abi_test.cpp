@@ -1,5 +1,6 @@
 // sluice.h as C++ sees it: what goes wrong is a code and a sentence, never an exception.
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -245,6 +246,41 @@ TEST(CAbi, OneDeadlineForAllOfACall) {
   EXPECT_LT(took, 1500);
   slow.join();
   sluice_close(handle);
+}
+
+// What a thread does that is cancelled in its call.
+struct Cancelled {
+  sluice_handle* handle;
+  std::atomic<int> code = -1;
+
+  static void* run(void* self) {
+    auto* me = static_cast<Cancelled*>(self);
+    me->code = sluice_send(me->handle, "user.x", "1", nullptr, nullptr);
+    sluice_close(me->handle);
+    pthread_testcancel();
+    return nullptr;
+  }
+};
+
+TEST(CAbi, CancelledThreadEndsAfterItsCall) {
+  Busy daemon;
+  sluice_error err{};
+  Cancelled caller{};
+  ASSERT_EQ(sluice_open(daemon.path(), 5000, &caller.handle, &err), SLUICE_OK);
+  pthread_t thread{};
+  ASSERT_EQ(pthread_create(&thread, nullptr, Cancelled::run, &caller), 0);
+  Fd connection = daemon.accept();
+  char request[256];
+  ASSERT_GT(::recv(connection.get(), request, sizeof request, 0), 0);  // now it waits
+  ASSERT_EQ(pthread_cancel(thread), 0);
+  ::usleep(50'000);
+  EXPECT_EQ(caller.code, -1);
+  const char answer[] = "{\"job_id\":1,\"record\":\"r\",\"committed\":true}\n";
+  ASSERT_GT(::send(connection.get(), answer, sizeof answer - 1, MSG_NOSIGNAL), 0);
+  void* ended = nullptr;
+  ASSERT_EQ(pthread_join(thread, &ended), 0);
+  EXPECT_EQ(ended, PTHREAD_CANCELED);
+  EXPECT_EQ(caller.code, SLUICE_OK);
 }
 
 }  // namespace
