@@ -17,6 +17,13 @@ for plugin in spank/spank_sluice.so ctld/prep/prep_sluice.so ctld/jobcomp/jobcom
     echo "$plugin needs the C++ runtime"
     exit 1
   fi
+  # It shows in a distribution's build alone, so the flag is looked for.
+  target=$(basename "$plugin" .so)
+  if grep -E "\"command\".*/($target|sluice_hook)\.dir/" "$build/compile_commands.json" |
+    grep -v -e -D_GLIBCXX_NO_ASSERTIONS; then
+    echo "$plugin is compiled with assertions of libstdc++"
+    exit 1
+  fi
   needed=$(readelf -d "$build/$plugin" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
   [ "$needed" = "libc.so.6" ] || { echo "$plugin links: $needed"; exit 1; }
 done
