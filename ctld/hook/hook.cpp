@@ -103,6 +103,17 @@ void whole(const char* kind, void* job_record, bool is_complete) {
 
 }  // namespace
 
+namespace {
+
+// A run that ends with such an exit code is put back a moment after its end hook. Whoever asks for
+// its exit code then is told of the next run, so the hook has to say it. Reconfiguring changes it.
+bool exit_code_may_requeue() {
+  return &slurm_conf != nullptr &&
+         (slurm_conf.requeue_exit != nullptr || slurm_conf.requeue_exit_hold != nullptr);
+}
+
+}  // namespace
+
 void start(void* job_record) {
   if (!inside_slurmctld() || job_record == nullptr) return;
   Task task = known_task(job_record);
@@ -118,7 +129,7 @@ void start(void* job_record) {
 void end(void* job_record) {
   if (!inside_slurmctld() || job_record == nullptr) return;
   uint32_t job_id = known_id(job_record);
-  if (job_id == 0) return whole("end", job_record, true);
+  if (job_id == 0 || exit_code_may_requeue()) return whole("end", job_record, true);
   inbox::Record record;
   record.add_number("job_id", job_id);
   writer.write("end", record);

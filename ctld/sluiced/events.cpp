@@ -13,8 +13,9 @@ namespace {
 bool failed(const Json& job) {
   Json state = job.get("job_state").at(0);
   if (state.is_string()) return state.str() != "COMPLETED";
-  // No state for this run: its exit code decides.
-  return job.get("exit_code").get("status").str("SUCCESS") != "SUCCESS";
+  // No state for this run: its exit code decides. Without one nobody knows how it ended, and who
+  // waits for failures is rather told once too often.
+  return job.get("exit_code").get("status").str() != "SUCCESS";
 }
 
 Json parse_or_null(const std::string& text) {

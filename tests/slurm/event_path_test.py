@@ -83,5 +83,28 @@ class EventPath(unittest.TestCase):
         self.assertEqual(len(ids), len(set(ids)))
 
 
+class RequeueExit(unittest.TestCase):
+    """Runs that their exit code puts back: slurmctld tells of the next run a moment later."""
+    JOBS = 8
+
+    def setUp(self):
+        self.receiver = self.enterContext(Receiver())
+        self.c = self.enterContext(SluiceCluster(
+            sluice=config(self.receiver), slurm_conf=("RequeueExit=42",)))
+
+    def ends(self):
+        ends = events_of(self.c.path(self.c.layout.sluiced / "events.jsonl"), type="slurm.job.end")
+        return ends if len(ends) == self.JOBS else None
+
+    def test_failure_of_a_run_that_is_put_back(self):
+        jobs = [self.c.sbatch(["--requeue", "--event-sink=log:fail"], script="exit 42")
+                for _ in range(self.JOBS)]
+        ends = eventually(self.ends, 30, "the ends of all")
+        self.assertEqual(sorted(e["data"]["job"]["job_id"] for e in ends), jobs)
+        for e in ends:
+            self.assertEqual(e["data"]["job"]["exit_code"],
+                             {"status": "ERROR", "return_code": 42, "signal": None})
+
+
 if __name__ == "__main__":
     unittest.main()
