@@ -19,9 +19,12 @@ constexpr uint32_t kTasksAhead = 4;    // a task may be held back while later on
 constexpr uint32_t kIdsAhead = 16;     // ids that other submissions took meanwhile
 constexpr size_t kCommonBytes = 2048;  // the plugin in sbatch allows 1024 for the sinks
 
-// Nothing that may differ between tasks, as partition and account do.
+// What sinks are chosen by. Of a job with several partitions, or one that was changed meanwhile, a
+// task may be in another partition or account than the first: slurmctld's answer goes over these,
+// which count only where there is none in time.
 constexpr const char* kCommon[kMaxCommon] = {
-    "SPANK_EVENT_SINK=", "SLURM_JOB_USER=", "SLURM_JOB_UID=", "SLURM_JOB_GID=", "SLURM_JOB_GROUP=",
+    "SPANK_EVENT_SINK=", "SLURM_JOB_USER=",      "SLURM_JOB_UID=",     "SLURM_JOB_GID=",
+    "SLURM_JOB_GROUP=",  "SLURM_JOB_PARTITION=", "SLURM_JOB_ACCOUNT=",
 };
 constexpr uint32_t kMaxTask = 4'000'001;  // Slurm's MAX_ARRAY_SIZE bound; far from its special ids
 

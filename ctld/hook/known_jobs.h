@@ -16,7 +16,7 @@
 
 namespace sluice::hook {
 
-constexpr size_t kMaxCommon = 5;
+constexpr size_t kMaxCommon = 7;
 
 // True if this slurmctld has the look-ups.
 bool can_look_up();
@@ -30,8 +30,8 @@ struct Task {
   uint32_t job_id = 0;  // 0: none known
   uint32_t array_job_id = 0;
   uint32_t array_task_id = 0;
-  // What all tasks have in common, "NAME=VALUE": sinks, user and group. Valid until the next
-  // remember_task().
+  // What tasks have in common, "NAME=VALUE": sinks, user and group, partition and account. Valid
+  // until the next remember_task().
   const char* common[kMaxCommon] = {};
   size_t common_count = 0;
 };

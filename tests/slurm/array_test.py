@@ -1,4 +1,5 @@
 """Arrays: the hooks tell of most tasks in short, and nothing is missing from their events."""
+import signal
 import unittest
 
 from harness import SluiceCluster, eventually, events_of
@@ -6,15 +7,20 @@ from harness import SluiceCluster, eventually, events_of
 TASKS = 40
 
 
+def config(c, **more):
+    return {
+        "inbox": str(c.layout.inbox),
+        "journal": {"path": str(c.layout.sluiced / "journal.db")},
+        "socket": str(c.layout.sluiced / "sluice.sock"),
+        "public_sinks": str(c.layout.dir / "sinks"),
+        "sinks": {"log": {"type": "file", "path": str(c.layout.sluiced / "log")}},
+        **more,
+    }
+
+
 class Array(unittest.TestCase):
     def setUp(self):
-        self.c = self.enterContext(SluiceCluster(sluice=lambda c: {
-            "inbox": str(c.layout.inbox),
-            "journal": {"path": str(c.layout.sluiced / "journal.db")},
-            "socket": str(c.layout.sluiced / "sluice.sock"),
-            "public_sinks": str(c.layout.dir / "sinks"),
-            "sinks": {"log": {"type": "file", "path": str(c.layout.sluiced / "log")}},
-        }))
+        self.c = self.enterContext(SluiceCluster(sluice=config))
 
     def ends(self, user):
         path = self.c.path(self.c.layout.sluiced / "log")
@@ -44,13 +50,33 @@ class Array(unittest.TestCase):
 
     def test_most_records_are_short(self):
         self.c.terminate("sluiced")
-        self.c.sbatch([f"--array=0-{TASKS - 1}", "-n1"], script="true")
-        eventually(lambda: len(self.c.inbox_records()) >= 2 * TASKS, 60)
+        self.submit_and_gather()
         whole = 0
         for name in self.c.inbox_records():
             record = self.c.path(self.c.layout.inbox / name).read_bytes()
             whole += b"SLURM_JOB_WORK_DIR=" in record
         self.assertLess(whole, TASKS // 2)
+
+    def submit_and_gather(self):
+        self.c.sbatch([f"--array=0-{TASKS - 1}", "-n1", "--account=physics"], script="true")
+        eventually(lambda: len(self.c.inbox_records()) >= 2 * TASKS, 60)
+
+    def test_starts_that_go_without_slurmctlds_answer(self):
+        self.c.terminate("sluiced")
+        self.submit_and_gather()
+        self.c.signal("slurmctld", signal.SIGSTOP)
+        self.addCleanup(self.c.signal, "slurmctld", signal.SIGCONT)
+        self.c.write_sluice_json(config(self.c, slurm_wait_s=1, partitions={
+            "main": {"sinks": ["log:start"]}}))
+        self.c.start_sluiced(self.c.sluice_json)
+        log = self.c.path(self.c.layout.sluiced / "log")
+        starts = eventually(lambda: len(events_of(log)) == TASKS and events_of(log), 30)
+        tasks = [e["data"]["job"]["array_task_id"] for e in starts]
+        self.assertEqual(sorted(tasks), list(range(TASKS)))
+        for e in starts:
+            job = e["data"]["job"]
+            self.assertEqual((job["partition"], job["account"]), ("main", "physics"))
+            self.assertIsNone(job["job_state"])  # nobody answered
 
 
 if __name__ == "__main__":

@@ -23,14 +23,31 @@ RawRecord hook(const char* kind, int64_t at, Fields fields) {
   return r;
 }
 
+// As the start hook tells of an array's first task, and of those after it.
 RawRecord whole_start(const char* selection, int64_t at = 100, const char* restart = "0") {
   return hook("start", at,
               {{"SLURM_JOB_ID", "7"},
                {"SLURM_JOB_RESTART_COUNT", restart},
+               {"SLURM_JOB_PARTITION", "main"},
                {"SPANK_EVENT_SINK", selection}});
 }
 
-Answer says(uint32_t state, int64_t start, uint32_t restart) {
+RawRecord short_start() {
+  return hook("start", 100,
+              {{"@job_id", "7"},
+               {"@array_job_id", "6"},
+               {"@array_task_id", "2"},
+               {"SLURM_JOB_PARTITION", "main"},
+               {"SLURM_JOB_ACCOUNT", "physics"}});
+}
+
+Answer silent() {
+  Answer a;
+  a.status = Answer::Status::unreachable;
+  return a;
+}
+
+Answer says(uint32_t state, int64_t start, uint32_t restart, const char* partition = "main") {
   Answer a;
   a.status = Answer::Status::found;
   a.info.emplace();
@@ -39,6 +56,8 @@ Answer says(uint32_t state, int64_t start, uint32_t restart) {
   a.info->start_time = start;
   a.info->restart_count = restart;
   a.info->user = "alice";
+  a.info->partition = partition;
+  a.info->account = "physics";
   return a;
 }
 
@@ -46,7 +65,8 @@ class Imported : public ::testing::Test {
  protected:
   Imported() {
     auto config = std::make_shared<config::Config>();
-    config->sinks["log"].name = "log";
+    for (const char* name : {"log", "main", "other"}) config->sinks[name].name = name;
+    config->partitions = {{"main", "main"}, {"other", "other"}};
     events_.set_config(config);
   }
   void import(const RawRecord& r, const Answer& answer) {
@@ -86,6 +106,18 @@ TEST_F(Imported, AnExitCodeIsEnoughToKnow) {
   end.fields["SLURM_JOB_EXIT_CODE"] = "10752";  // 42
   import(end, says(kPending, 0, 2));
   EXPECT_EQ(queued("log"), Types{"slurm.job.end"});
+}
+
+TEST_F(Imported, ATaskNobodyAnsweredForIsInItsArraysPartition) {
+  import(short_start(), silent());
+  EXPECT_EQ(queued("main"), Types{"slurm.job.start"});
+  EXPECT_EQ(journal_->runs_of(7).at(0).account, "physics");
+}
+
+TEST_F(Imported, SlurmctldKnowsATasksPartitionBetter) {
+  import(short_start(), says(kRunning, 100, 0, "other"));
+  EXPECT_EQ(queued("main"), Types{});
+  EXPECT_EQ(queued("other"), Types{"slurm.job.start"});
 }
 
 }  // namespace
