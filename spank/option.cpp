@@ -85,4 +85,9 @@ void forget_option() {
   selection = {};
 }
 
+void replace_option(const char* text) {
+  forget_option();
+  if (text != nullptr) in_stepd(text);
+}
+
 }  // namespace sluice::spank

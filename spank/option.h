@@ -14,6 +14,11 @@ namespace sluice::spank {
 constexpr const char* kOptionVariable = "_SLURM_SPANK_OPTION_sluice_event_sink";
 // Set by a user, this one is the option's default for sbatch, salloc and srun.
 constexpr const char* kDefaultVariable = "SLURM_SPANK__SLURM_SPANK_OPTION_sluice_event_sink";
+// What steps find the job's own selection in: "JOBID:VALUE" from the batch script's slurmstepd,
+// ":VALUE" from salloc and from an srun that makes a job, which know no id yet. The option is no
+// good for that: an srun inside a job has its own. Slurm hands on a variable of such a name
+// whatever --export says.
+constexpr const char* kJobVariable = "SLURM_SLUICE_EVENT_SINK";
 // Slurm's hooks see this one with a prefix of SPANK_.
 constexpr const char* kControlVariable = "EVENT_SINK";
 
@@ -25,5 +30,7 @@ void register_option(spank_t sp);
 const char* option_value();
 const Selection& option_selection();
 void forget_option();
+// In slurmstepd: what counts in place of what the callback saw; null: nothing.
+void replace_option(const char* text);
 
 }  // namespace sluice::spank

@@ -1,8 +1,9 @@
 // The plugin in slurmstepd: launch and exit of batch scripts, start and end of steps.
 //
 // One slurmstepd runs one step's tasks on one node, all callbacks in its main thread. Whether to
-// report is decided by the option as Slurm handed it on; a user can forge that, and gains no more
-// than a record: where it goes is sluiced's decision, made from what slurmctld knows.
+// report is decided by the option as Slurm handed it on, for steps by a variable of our own; a user
+// can forge either, and gains no more than a record: where it goes is sluiced's decision, made from
+// what slurmctld knows.
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -22,10 +23,6 @@ namespace {
 // Slurm's step ids that are no steps of srun's (slurm.h: SLURM_MAX_NORMAL_STEP_ID and above).
 constexpr uint32_t kBatch = 0xfffffffb;
 constexpr uint32_t kMaxStep = 0xfffffff0;
-
-// The job's own selection, for its steps: slurmstepd takes Slurm's variable out of the batch
-// script's environment. "JOBID:VALUE", as the environment may be another job's by inheritance.
-constexpr const char* kJobVariable = "SLUICE_EVENT_SINK";
 
 struct Step {
   uint32_t id;
@@ -67,17 +64,16 @@ void tell_socket(spank_t sp) {
     spank_setenv(sp, "SLUICE_SOCKET", path, 1);
 }
 
-uint32_t events_of_step(spank_t sp) {
-  if (option_value() != nullptr) return option_selection().events;
-  char text[kMaxSelectionBytes + 16];
-  if (spank_getenv(sp, kJobVariable, text, sizeof text) != ESPANK_SUCCESS) return 0;
+// What the job of this step was submitted with; null if that is not known, or it is another job's
+// by inheritance.
+const char* selection_of_job(spank_t sp) {
+  static char text[kMaxSelectionBytes + 16];
+  if (spank_getenv(sp, kJobVariable, text, sizeof text) != ESPANK_SUCCESS) return nullptr;
   char* value = nullptr;
   unsigned long job = strtoul(text, &value, 10);
-  char error[64];
-  Selection selection;
-  if (job != number(sp, S_JOB_ID) || *value != ':') return 0;
-  if (!parse_selection(value + 1, &selection, error, sizeof error)) return 0;
-  return selection.events;
+  bool has_id = value != text;
+  if (*value != ':' || (has_id && job != number(sp, S_JOB_ID))) return nullptr;
+  return value + 1;
 }
 
 void step_ended(spank_t sp) {
@@ -104,7 +100,8 @@ void stepd_post_opt(spank_t sp) {
     step.exit = all || (option_selection().events & kEventExit) != 0;
     hand_to_steps(sp);
   } else if (step.id < kMaxStep && arguments().steps != Which::kNone) {
-    step.steps = arguments().steps == Which::kAll || (events_of_step(sp) & kEventStep) != 0;
+    replace_option(selection_of_job(sp));
+    step.steps = arguments().steps == Which::kAll || (option_selection().events & kEventStep) != 0;
   }
 }
 

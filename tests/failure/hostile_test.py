@@ -111,7 +111,7 @@ class Hostile(unittest.TestCase):
     def test_forged_variables(self):
         """A job's own environment cannot change where its events go."""
         forged = {"SPANK_EVENT_SINK": "bobs", "SPANK__SLURM_SPANK_OPTION_sluice_event_sink": "bobs",
-                  "SLUICE_EVENT_SINK": "1:bobs", "SLURM_JOB_USER": "bob", "SLURM_JOB_ID": "1"}
+                  "SLURM_SLUICE_EVENT_SINK": "1:bobs", "SLURM_JOB_USER": "bob", "SLURM_JOB_ID": "1"}
         job = self.c.sbatch(["-J", "plain"], env=forged)
         events = self.ended(job)
         self.assertEqual({e["data"]["job"]["user_name"] for e in events}, {"alice"})

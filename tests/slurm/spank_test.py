@@ -201,6 +201,34 @@ class SpankTest(unittest.TestCase):
                       done.stderr)
         self.assertIsNone(self.told(int(job)))
 
+    def test_srun_inside_a_job_changes_nothing(self):
+        steps = ("step_start", "step_end")
+        inside = "echo $SLURM_JOB_ID; srun --event-sink=hpc:step true"
+        for option, seen in ((), None), (["--event-sink=bus:step"], "bus:step"):
+            for which in ("sink", "all"):
+                self.plug(f"steps={which}")
+                done = self.run_as("alice", "salloc", *option, "sh", "-c", inside)
+                self.assertIn("has no effect inside job", done.stderr)
+                records = self.recorded(int(done.stdout.split()[0]),
+                                        *(steps if option or which == "all" else ()))
+                self.assertEqual([r["@selection"] for r in records], [seen] * len(records))
+        self.plug("steps=sink")
+        default = {"SLURM_SPANK__SLURM_SPANK_OPTION_sluice_event_sink": "hpc"}
+        job = self.submit("--event-sink=bus:step", env=default, script="srun true")
+        self.finish(job)
+        self.assertEqual([r["@selection"] for r in self.recorded(job, *steps)], ["bus:step"] * 2)
+
+    def test_steps_with_little_environment(self):
+        steps = ("step_start", "step_end")
+        self.plug("steps=sink")
+        for export in ("NONE", "ALL,WORD=1", "WORD=1"):
+            job = self.submit("--event-sink=bus:step", script=f"srun --export={export} /bin/true")
+            self.finish(job)
+            self.recorded(job, *steps)
+            done = self.run_as("alice", "srun", f"--export={export}", "--event-sink=bus:step",
+                               "/usr/bin/printenv", "SLURM_JOB_ID")
+            self.recorded(int(done.stdout), *steps)
+
     # What a node records.
 
     def test_launch_and_exit(self):
@@ -350,7 +378,7 @@ time.sleep(1000)
         launch, _ = self.recorded(job, "launch", "exit")
         self.assertEqual(launch["SLURM_CLUSTER_NAME"], "sluice")
         forged = {"_SLURM_SPANK_OPTION_sluice_event_sink": "bus,,::\x1b" + "x" * 5000,
-                  "SLUICE_EVENT_SINK": "1:bus:step", "SPANK_EVENT_SINK": "only",
+                  "SLURM_SLUICE_EVENT_SINK": "1:bus:step", "SPANK_EVENT_SINK": "only",
                   "SLURM_SPANK_EVENT_SINK": "only"}
         job = self.submit(env=forged, script="srun true")
         self.finish(job)
