@@ -15,7 +15,7 @@ constexpr const char* kOptionVariable = "_SLURM_SPANK_OPTION_sluice_event_sink";
 // Set by a user, this one is the option's default for sbatch, salloc and srun.
 constexpr const char* kDefaultVariable = "SLURM_SPANK__SLURM_SPANK_OPTION_sluice_event_sink";
 // What steps find the job's own selection in: "JOBID:VALUE" from the batch script's slurmstepd,
-// ":VALUE" from salloc and from an srun that makes a job, which know no id yet. The option is no
+// ":VALUE" from the commands that make a job, which know no id yet. The option is no
 // good for that: an srun inside a job has its own. Slurm hands on a variable of such a name
 // whatever --export says.
 constexpr const char* kJobVariable = "SLURM_SLUICE_EVENT_SINK";

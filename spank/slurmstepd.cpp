@@ -95,6 +95,8 @@ void stepd_post_opt(spank_t sp) {
   step.id = number(sp, S_JOB_STEPID);
   tell_socket(sp);
   if (step.id == kBatch) {
+    // sbatch --export leaves Slurm's own variable behind.
+    if (option_value() == nullptr) replace_option(selection_of_job(sp));
     bool all = arguments().jobs == Which::kAll;
     step.launch = all || (option_selection().events & kEventLaunch) != 0;
     step.exit = all || (option_selection().events & kEventExit) != 0;
