@@ -222,10 +222,13 @@ class SpankTest(unittest.TestCase):
         steps = ("step_start", "step_end")
         self.plug("steps=sink")
         for export in ("NONE", "ALL,WORD=1", "WORD=1"):
-            job = self.submit(f"--export={export}", "--event-sink=bus:launch,exit,step",
-                              script="srun /bin/true")
-            self.finish(job)
-            self.recorded(job, "launch", *steps, "exit")
+            # Newer Slurm holds a job whose user's login environment cannot be fetched: nobody has one
+            # here.
+            if export != "NONE" or self.cluster.version < (26, 5):
+                job = self.submit(f"--export={export}", "--event-sink=bus:launch,exit,step",
+                                  script="srun /bin/true")
+                self.finish(job)
+                self.recorded(job, "launch", *steps, "exit")
             job = self.submit("--event-sink=bus:step", script=f"srun --export={export} /bin/true")
             self.finish(job)
             self.recorded(job, *steps)
