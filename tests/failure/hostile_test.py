@@ -21,17 +21,16 @@ HOSTILE = {
 }
 
 CLIENT = """
-import json, socket, sys
+import contextlib, json, socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.settimeout(10)
 s.connect(sys.argv[1])
-try:
+with contextlib.suppress(OSError):  # cut off while sending: what was answered counts
     s.sendall(sys.stdin.buffer.read())
     s.shutdown(socket.SHUT_WR)
+with contextlib.suppress(OSError):
     for line in s.makefile():
         print(line, end="", flush=True)
-except OSError:
-    pass  # cut off: what was answered counts
 """
 
 
