@@ -163,6 +163,8 @@ const char* Writer::put(int dir, const char* kind, const Record& record) {
   const char* visible = hidden + 1;
   int fd = ::openat(dir, hidden, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (fd < 0) return "create a record in";
+  // sluiced reads it through the folder's group, whatever umask slurmctld was given.
+  (void)::fchmod(fd, 0640);
   bool good = write_all(fd, iov, n, static_cast<size_t>(header_size) + payload);
   int err = errno;
   ::close(fd);

@@ -66,6 +66,17 @@ TEST_F(Inbox, WhatIsWrittenIsRead) {
   EXPECT_FALSE(r.fields.contains("noequals"));
 }
 
+TEST_F(Inbox, SluicedMayReadItWhateverTheUmask) {
+  mode_t before = ::umask(077);
+  EXPECT_TRUE(write("start", {"SLURM_JOB_ID=7"}));
+  ::umask(before);
+  auto records = reader_.scan(10);
+  ASSERT_EQ(records.size(), 1U);
+  struct stat st{};
+  ASSERT_EQ(::stat((dir_ / records[0].id).c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777, 0640U);
+}
+
 TEST_F(Inbox, OldestFirstAndNoneTwice) {
   for (const char* job : {"SLURM_JOB_ID=1", "SLURM_JOB_ID=2", "SLURM_JOB_ID=3"})
     ASSERT_TRUE(write("end", {job}));
