@@ -15,6 +15,7 @@ namespace sluice::spank {
 namespace {
 
 constexpr uint32_t kNoVal = 0xfffffffe;  // slurm.h's NO_VAL
+constexpr size_t kMaxVariable = 4096;
 
 // Of the job's environment, what the documentation of sbatch promises and sluiced has use for.
 constexpr const char* kVariables[] = {
@@ -74,7 +75,11 @@ void describe(spank_t sp, uint32_t step, inbox::Record* record) {
   }
   char** env = nullptr;
   if (spank_get_item(sp, S_JOB_ENV, &env) != ESPANK_SUCCESS || env == nullptr) return;
-  for (const char* name : kVariables) record->add(find(env, name));
+  for (const char* name : kVariables) {
+    const char* variable = find(env, name);
+    // The user's own, some of them: not to fill the inbox with.
+    if (variable != nullptr && strlen(variable) <= kMaxVariable) record->add(variable);
+  }
   // From 24.11 on Slurm sets it, but only for the task itself: steps inherit it, the batch script's
   // own records lack it. A user may set it too: good for telling a job's runs apart, no more.
   const char* start = find(env, "SLURM_JOB_START_TIME");

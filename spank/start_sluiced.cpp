@@ -1,6 +1,7 @@
 #include "spank/start_sluiced.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,6 +17,8 @@
 
 namespace sluice::spank {
 namespace {
+
+constexpr int kOutcomeMs = 2000;  // an exec takes a fraction of that
 
 // What of slurmd's environment it gets: "NAME=VALUE", made before the fork.
 class Environment {
@@ -57,22 +60,39 @@ void leave_cgroup() {
 }
 
 // Between fork and exec: slurmd has threads, so nothing here but system calls.
+constexpr int kReport = 3;  // where the last process says why it could not; closed by the exec
+
+[[noreturn]] void give_up() {
+  int why = errno;
+  ssize_t ignored = ::write(kReport, &why, sizeof why);
+  (void)ignored;
+  _exit(127);
+}
+
 [[noreturn]] void become(const char* path, char** environment) {
   for (int number = 1; number <= SIGRTMAX; ++number) ::signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (::chdir("/") != 0) _exit(126);
+  if (::chdir("/") != 0) give_up();
   ::umask(022);
   int null = ::open("/dev/null", O_RDWR);
-  if (null < 0) _exit(126);
+  if (null < 0) give_up();
   for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
   // Kernels before 5.9, and filters of containers, do not know it.
-  if (close_range(3, ~0U, 0) != 0)
-    for (int fd = 3; fd < 65536; ++fd) ::close(fd);
+  if (close_range(kReport + 1, ~0U, 0) != 0)
+    for (int fd = kReport + 1; fd < 65536; ++fd) ::close(fd);
   const char* arguments[] = {path, "--role", "node", nullptr};
   ::execve(path, const_cast<char**>(arguments), environment);
-  _exit(127);
+  give_up();
+}
+
+// 0 once the program runs; else the errno of what failed in the processes between.
+int outcome(int report) {
+  int why = 0;
+  pollfd p{report, POLLIN, 0};
+  if (::poll(&p, 1, kOutcomeMs) > 0 && ::read(report, &why, sizeof why) == sizeof why) return why;
+  return 0;
 }
 
 }  // namespace
@@ -86,18 +106,36 @@ void start_sluiced(const char* path) {
         path, strerror(errno));
     return;
   }
+  int report[2];
+  if (::pipe2(report, O_CLOEXEC) != 0) {
+    slurm_error("sluice: start_sluiced=%s: pipe: %s", path, strerror(errno));
+    return;
+  }
   pid_t first = ::fork();
   if (first == 0) {
     ::setsid();
     leave_cgroup();  // before slurmd goes on: its cgroup must hold no stranger then
+    if (report[1] == kReport ? ::fcntl(kReport, F_SETFD, FD_CLOEXEC) < 0
+                             : ::dup3(report[1], kReport, O_CLOEXEC) < 0)
+      _exit(126);
     // The second process is no session leader, and its parent is gone at once.
-    if (::fork() == 0) become(path, environment.list());
+    pid_t second = ::fork();
+    if (second == 0) become(path, environment.list());
+    if (second < 0) give_up();
     _exit(0);
   }
-  if (first < 0)
-    slurm_error("sluice: start_sluiced=%s: fork: %s", path, strerror(errno));
-  else
+  int why = first < 0 ? errno : 0;
+  ::close(report[1]);
+  if (first > 0) {
     while (::waitpid(first, nullptr, 0) < 0 && errno == EINTR) continue;
+    why = outcome(report[0]);
+  }
+  ::close(report[0]);
+  if (why != 0)
+    slurm_error(
+        "sluice: start_sluiced=%s: %s; the node's sluiced is not started (jobs are not "
+        "affected)",
+        path, strerror(why));
 }
 
 }  // namespace sluice::spank

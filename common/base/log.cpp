@@ -1,7 +1,10 @@
 #include "common/base/log.h"
 
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <map>
@@ -15,8 +18,20 @@ namespace {
 
 constexpr int64_t kRepeatMs = 3'600'000;
 
+// As of a daemon that slurmd started.
+bool nobody_reads_stderr() {
+  struct stat st{};
+  struct stat null{};
+  return ::fstat(STDERR_FILENO, &st) == 0 && ::stat("/dev/null", &null) == 0 &&
+         S_ISCHR(st.st_mode) && st.st_rdev == null.st_rdev;
+}
+
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> it = [] {
+    if (nobody_reads_stderr())
+      return std::make_shared<spdlog::logger>(
+          "sluice",
+          std::make_shared<spdlog::sinks::syslog_sink_mt>("sluiced", LOG_PID, LOG_DAEMON, false));
     auto l = std::make_shared<spdlog::logger>("sluice",
                                               std::make_shared<spdlog::sinks::stderr_sink_mt>());
     bool journald = getenv("JOURNAL_STREAM") != nullptr;

@@ -354,7 +354,15 @@ time.sleep(1000)
         def log():
             return "start_sluiced" in (self.cluster.layout.log / "slurmd-n2.log").read_text()
         eventually(log, 10, "complaint about a program that cannot be run")
+        content = program.read_text()
+        program.write_text("no program\n")
         program.chmod(0o755)
+        self.cluster.terminate("slurmd-n2")
+        self.cluster.start_slurmd("n2")
+        eventually(lambda: "Exec format error" in
+                   (self.cluster.layout.log / "slurmd-n2.log").read_text(), 10,
+                   "complaint about a program that is none")
+        program.write_text(content)
         self.cluster.terminate("slurmd-n2")
         self.cluster.start_slurmd("n2")
         eventually(started.exists)
@@ -380,9 +388,11 @@ time.sleep(1000)
     def test_hostile_values(self):
         name = "quote\" 'new\nline\x01\udcff" + "n" * 3000
         job = self.submit("--event-sink=bus", env={
-            "SLURM_JOB_NAME": name, "SLURM_CLUSTER_NAME": "x" * 100000, "@job_id": "1"})
+            "SLURM_JOB_NAME": name, "SLURM_CLUSTER_NAME": "x" * 100000, "@job_id": "1",
+            "SLURM_JOB_QOS": "x" * 60000})
         self.finish(job)
         launch, _ = self.recorded(job, "launch", "exit")
+        self.assertNotIn("SLURM_JOB_QOS", launch.fields)  # nobody fills a node's inbox with that
         self.assertEqual(launch["SLURM_CLUSTER_NAME"], "sluice")
         forged = {"_SLURM_SPANK_OPTION_sluice_event_sink": "bus,,::\x1b" + "x" * 5000,
                   "SLURM_SLUICE_EVENT_SINK": "1:bus:step", "SPANK_EVENT_SINK": "only",
