@@ -162,7 +162,14 @@ int sluice_send(struct sluice_handle* handle, const char* type, const char* json
                 struct sluice_receipt* receipt, struct sluice_error* err) {
   if (receipt != nullptr) *receipt = {};
   if (handle == nullptr) return say(err, SLUICE_E_INVALID, "sluice_send: the handle is NULL");
-  return guarded(err, [&] { return emit(handle, type, json_data, receipt, err); });
+  return guarded(err, [&] {
+    try {
+      return emit(handle, type, json_data, receipt, err);
+    } catch (...) {
+      handle->connection.reset();  // an answer may be on its way still
+      throw;
+    }
+  });
 }
 
 void sluice_close(struct sluice_handle* handle) {
