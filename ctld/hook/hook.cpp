@@ -112,6 +112,13 @@ bool exit_code_may_requeue() {
          (slurm_conf.requeue_exit != nullptr || slurm_conf.requeue_exit_hold != nullptr);
 }
 
+// Which job it is; sluiced asks slurmctld for the rest.
+void short_record(const char* kind, uint32_t job_id) {
+  inbox::Record record;
+  record.add_number("job_id", job_id);
+  writer.write(kind, record);
+}
+
 }  // namespace
 
 void start(void* job_record) {
@@ -130,13 +137,17 @@ void end(void* job_record) {
   if (!inside_slurmctld() || job_record == nullptr) return;
   uint32_t job_id = known_id(job_record);
   if (job_id == 0 || exit_code_may_requeue()) return whole("end", job_record, true);
-  inbox::Record record;
-  record.add_number("job_id", job_id);
-  writer.write("end", record);
+  short_record("end", job_id);
 }
 
-void completion(void* job_record) {
-  if (inside_slurmctld() && job_record != nullptr) whole("comp", job_record, true);
+void completion(void* job_record, uint32_t job_id) {
+  if (!inside_slurmctld() || job_record == nullptr) return;
+  if (job_id == 0) return whole("comp", job_record, true);
+  short_record("comp", job_id);
+}
+
+uint32_t known_job(const void* job_record) {
+  return inside_slurmctld() && job_record != nullptr ? known_id(job_record) : 0;
 }
 
 }  // namespace sluice::hook

@@ -56,6 +56,11 @@ SLUICE_EXPORT int prep_p_epilog_slurmctld(void* job, bool*) {
   return SLURM_SUCCESS;
 }
 
+// For jobcomp_sluice.so.
+SLUICE_EXPORT uint32_t sluice_prep_known_job(const void* job) {
+  return sluice::hook::known_job(job);
+}
+
 SLUICE_EXPORT void prep_p_required(int type, bool* required) {
   // Only ever set: the other plugins' wishes are in the same variable.
   if (sluice::hook::inside_slurmctld() && (type == kPrologSlurmctld || type == kEpilogSlurmctld))

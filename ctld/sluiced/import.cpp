@@ -155,17 +155,21 @@ void Import::requeued(const Run& run, int64_t time_us) {
 
 void Import::comp(const RawRecord& r, const Answer& answer) {
   const slurm::JobInfo* info = answer.job();
-  if (r.get("SLURM_JOB_NODELIST").empty()) {
-    // Never started, in this life of the job at least.
-    bool over = info == nullptr || (slurm::ended(*info) && !slurm::requeued(*info));
+  bool over = info == nullptr || (slurm::ended(*info) && !slurm::requeued(*info));
+  // A short record is of a job that PrEp has seen starting; in this life of it, slurmctld knows.
+  bool started = is_whole(r)       ? !r.get("SLURM_JOB_NODELIST").empty()
+                 : info != nullptr ? !(over && info->nodes.empty())
+                                   : true;
+  if (!started) {
     if (over) cancelled(info, &r);
     return;
   }
   bool again = info != nullptr && (slurm::requeued(*info) || slurm::pending(*info));
   if (!again) return;  // the end hook tells the rest
-  for (const Run& run : journal_.runs_of(r.job_id()))
+  int64_t restart = r.number("SLURM_JOB_RESTART_COUNT");
+  for (const Run& run : journal_.runs_of(r.job_id()))  // newest first
     if (run.start > 0 && run.start <= r.wall_us / 1'000'000 + 1 &&
-        run.restart == r.number("SLURM_JOB_RESTART_COUNT", 0))
+        (restart < 0 || run.restart == restart))
       return requeued(run, r.wall_us);
 }
 
@@ -201,10 +205,12 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
     run.partition = info->partition;
     d.job = event::job_from_info(*info);
     d.job.set("start_time", Json());  // slurmctld shows the cancel's time there
-    if (r == nullptr) {
-      d.time_us = info->end_time * 1'000'000;
-      d.env = event::env_from_info(*info);
-    }
+    if (r == nullptr) d.time_us = info->end_time * 1'000'000;
+    if (r == nullptr || !is_whole(*r)) d.env = event::env_from_info(*info);
+    // Of a job that was put back before, its start has told the sinks.
+    for (const Run& before : journal_.runs_of(run.job_id))
+      if (run.selection.empty() && before.uid == run.uid && before.restart == run.restart - 1)
+        run.selection = before.selection;
   }
   int64_t when = info != nullptr ? info->end_time : run.submit;
   if (journal_.cancelled_known(run.job_id, run.submit, when)) {

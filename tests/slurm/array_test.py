@@ -20,7 +20,8 @@ def config(c, **more):
 
 class Array(unittest.TestCase):
     def setUp(self):
-        self.c = self.enterContext(SluiceCluster(sluice=config))
+        self.c = self.enterContext(SluiceCluster(
+            sluice=config, plugins=("prep", "spank", "jobcomp")))
 
     def ends(self, user):
         path = self.c.path(self.c.layout.sluiced / "log")
@@ -51,15 +52,17 @@ class Array(unittest.TestCase):
     def test_most_records_are_short(self):
         self.c.terminate("sluiced")
         self.submit_and_gather()
-        whole = 0
+        whole = {"start": 0, "end": 0, "comp": 0}
         for name in self.c.inbox_records():
             record = self.c.path(self.c.layout.inbox / name).read_bytes()
-            whole += b"SLURM_JOB_WORK_DIR=" in record
-        self.assertLess(whole, TASKS)  # of two a task
+            if b"SLURM_JOB_WORK_DIR=" in record:
+                whole[record.split()[1].decode()] += 1
+        self.assertLess(whole["start"] + whole["end"], TASKS)  # of two a task
+        self.assertEqual(whole["comp"], whole["end"])
 
     def submit_and_gather(self):
         self.c.sbatch([f"--array=0-{TASKS - 1}", "-n1", "--account=physics"], script="true")
-        eventually(lambda: len(self.c.inbox_records()) >= 2 * TASKS, 60)
+        eventually(lambda: len(self.c.inbox_records()) >= 3 * TASKS, 60)
 
     def test_starts_that_go_without_slurmctlds_answer(self):
         self.c.terminate("sluiced")

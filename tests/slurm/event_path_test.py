@@ -83,6 +83,19 @@ class EventPath(unittest.TestCase):
         self.assertEqual(len(ids), len(set(ids)))
 
 
+    def test_cancelled_while_it_waits_for_its_second_run(self):
+        job = self.c.sbatch(["--event-sink=log", "--requeue"], script="sleep 600")
+        eventually(lambda: self.events(job, "slurm.job.start"), 15)
+        self.c.run(["scontrol", "requeuehold", str(job)])
+        eventually(lambda: self.events(job, "slurm.job.requeue"), 15)
+        eventually(lambda: self.c.run(["squeue", "-h", "-j", str(job), "-o%T"]).stdout.strip() ==
+                   "PENDING", 15)
+        self.c.run(["scancel", str(job)])
+        gone = eventually(lambda: self.events(job, "slurm.job.cancelled"), 15)[0]
+        self.assertNotIn("reconciled", gone["data"])  # jobcomp told it
+        self.assertEqual([e["type"] for e in self.events(job)].count("slurm.job.end"), 1)
+
+
 class RequeueExit(unittest.TestCase):
     """Runs that their exit code puts back: slurmctld tells of the next run a moment later."""
     JOBS = 8
