@@ -18,20 +18,8 @@ namespace {
 
 constexpr int64_t kRepeatMs = 3'600'000;
 
-// As of a daemon that slurmd started.
-bool nobody_reads_stderr() {
-  struct stat st{};
-  struct stat null{};
-  return ::fstat(STDERR_FILENO, &st) == 0 && ::stat("/dev/null", &null) == 0 &&
-         S_ISCHR(st.st_mode) && st.st_rdev == null.st_rdev;
-}
-
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> it = [] {
-    if (nobody_reads_stderr())
-      return std::make_shared<spdlog::logger>(
-          "sluice",
-          std::make_shared<spdlog::sinks::syslog_sink_mt>("sluiced", LOG_PID, LOG_DAEMON, false));
     auto l = std::make_shared<spdlog::logger>("sluice",
                                               std::make_shared<spdlog::sinks::stderr_sink_mt>());
     bool journald = getenv("JOURNAL_STREAM") != nullptr;
@@ -63,6 +51,16 @@ spdlog::level::level_enum to_spd(Level l) {
 }
 
 }  // namespace
+
+void to_syslog_if_unread() {
+  struct stat st{};
+  struct stat null{};
+  if (::fstat(STDERR_FILENO, &st) != 0 || ::stat("/dev/null", &null) != 0 || !S_ISCHR(st.st_mode) ||
+      st.st_rdev != null.st_rdev)
+    return;
+  logger().sinks() = {
+      std::make_shared<spdlog::sinks::syslog_sink_mt>("sluiced", LOG_PID, LOG_DAEMON, false)};
+}
 
 void set_level(Level level) {
   logger().set_level(to_spd(level));

@@ -9,6 +9,9 @@ namespace sluice::log {
 
 enum class Level { debug, info, warning, error };
 
+// A daemon whose standard error is /dev/null, as slurmd starts one, logs to syslog.
+void to_syslog_if_unread();
+
 void set_level(Level level);
 bool parse_level(std::string_view name, Level* out);
 

@@ -110,6 +110,7 @@ int main(int argc, char** argv) {
     slurm::init(slurm_conf);
     return daemon::print_sweep(sweep);
   }
+  log::to_syslog_if_unread();
   auto role = role_name == "node" ? config::Role::node : config::Role::controller;
   config::Problems problems;
   auto config = std::make_shared<const config::Config>(config::load(path, role, &problems));
