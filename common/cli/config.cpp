@@ -20,8 +20,7 @@ Json as_json(const config::Problem& p) {
 
 int check(const Common& common, const std::string& path, const std::string& role) {
   config::Problems problems;
-  auto config =
-      config::load(path, role == "node" ? config::Role::node : config::Role::controller, &problems);
+  auto config = config::load(path, config::role_named(role), &problems);
   bool good = config::usable(problems);
   if (common.json) {
     Json list = Json::array();
@@ -59,7 +58,9 @@ void add_config(CLI::App& app, Action* chosen) {
       ->capture_default_str();
   sub->callback([o, chosen] {
     *chosen = [o](const Common& common) {
-      return check(common, o->path.empty() ? common.config : o->path, o->role);
+      std::string path = o->path.empty() ? common.config : o->path;
+      return check(common, path.empty() ? config::default_path(config::role_named(o->role)) : path,
+                   o->role);
     };
   });
 }

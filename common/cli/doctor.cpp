@@ -136,8 +136,9 @@ void show(const Common& common, const Findings& findings) {
 int doctor(const Common& common, const std::string& role) {
   Patient patient;
   Findings findings;
-  patient.role = role == "node" ? config::Role::node : config::Role::controller;
-  check_config(common.config, &patient, &findings);
+  patient.role = config::role_named(role);
+  check_config(common.config.empty() ? config::default_path(patient.role) : common.config, &patient,
+               &findings);
   patient.socket = common.socket_given ? common.socket : patient.config.socket;
   check_slurm_conf(&patient, &findings);
   check_hooks(patient, &findings);

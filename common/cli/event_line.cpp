@@ -41,7 +41,7 @@ std::string details(const std::string& type, const Json& data) {
     if (data.get("exit_code").is_int()) add("exit " + shown(data.get("exit_code")));
   } else {
     if (type != "slurm.job.start") add(shown(job.get("job_state").at(0)));
-    add(exit_of(job.get("exit_code")));
+    if (type != "slurm.job.cancelled") add(exit_of(job.get("exit_code")));  // it never ran
     if (!job.get("nodes").is_null()) add("on " + shown(job.get("nodes")));
   }
   if (data.get("reconciled").boolean()) add("(reconciled)");

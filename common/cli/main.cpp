@@ -29,14 +29,15 @@ int run(int argc, char** argv) {
   CLI::App app{"Sluice makes Slurm event-driven; this command talks to its daemon, sluiced"};
   app.footer(kFooter);
   app.set_version_flag("--version", std::string("sluice " SLUICE_VERSION));
-  Common common{config::kDefaultSocket, false, config::kDefaultPath, false};
+  Common common{config::kDefaultSocket, false, {}, false};
   CLI::Option* socket = app.add_option("--socket", common.socket, "sluiced's Unix socket")
                             ->envname("SLUICE_SOCKET")
                             ->type_name("PATH")
                             ->capture_default_str();
-  app.add_option("--config", common.config, "Configuration file, for config check and doctor")
-      ->type_name("PATH")
-      ->capture_default_str();
+  app.add_option("--config", common.config,
+                 "Configuration file, for config check and doctor "
+                 "[/etc/sluice/sluice.json, with --role node /etc/sluice/node.json]")
+      ->type_name("PATH");
   app.add_flag("--json", common.json, "JSON on standard output, for programs");
   Action chosen;
   for (auto add : {add_status, add_tail, add_replay, add_dead, add_emit, add_sweep, add_reload,

@@ -124,7 +124,7 @@ void add_tail(CLI::App& app, Action* chosen) {
   o->filter.add_options(*sub);
   sub->add_option("--last", o->last, "The last N of them")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
   sub->add_flag("-f,--follow", o->follow, "Go on with new events as they come");
   sub->callback([o, chosen] {
     *chosen = [o](const Common& common) {

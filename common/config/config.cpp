@@ -24,10 +24,17 @@ std::string absolute_path(Fields& f, const std::string& key, const std::string& 
 void read_allow(Json object, const std::string& path, Allow* out, Problems* problems) {
   if (object.is_null()) return;
   Fields f(std::move(object), path, problems);
-  out->users = f.strings("users");
-  out->groups = f.strings("groups");
-  out->accounts = f.strings("accounts");
-  out->partitions = f.strings("partitions");
+  auto names = [&](const char* key) {
+    auto list = f.strings(key);
+    // Whoever takes the last name out of a list does not mean everybody.
+    if (f.has(key) && list.empty())
+      f.problem(key, "must name somebody; left out, it allows everybody");
+    return list;
+  };
+  out->users = names("users");
+  out->groups = names("groups");
+  out->accounts = names("accounts");
+  out->partitions = names("partitions");
   f.finish();
 }
 

@@ -13,10 +13,16 @@
 
 namespace sluice::config {
 
-constexpr const char* kDefaultPath = "/etc/sluice/sluice.json";
 constexpr const char* kDefaultSocket = "/run/sluice/sluice.sock";
 
 enum class Role { controller, node };
+
+constexpr const char* default_path(Role role) {
+  return role == Role::node ? "/etc/sluice/node.json" : "/etc/sluice/sluice.json";
+}
+constexpr Role role_named(std::string_view name) {
+  return name == "node" ? Role::node : Role::controller;
+}
 
 // Who may name a sink with --event-sink. An empty list allows everybody; several lists must all
 // be satisfied.

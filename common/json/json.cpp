@@ -45,6 +45,16 @@ std::string position(std::string_view text, size_t at) {
   return "line " + std::to_string(line) + " column " + std::to_string(col) + ": ";
 }
 
+// The commonest slips by name.
+std::string not_json(std::string_view text, size_t at) {
+  size_t before = at == 0 ? text.npos : text.find_last_not_of(" \t\r\n", at - 1);
+  bool closes = at < text.size() && (text[at] == '}' || text[at] == ']');
+  if (closes && before != text.npos && text[before] == ',')
+    return std::string("not JSON: a comma before ") + text[at];
+  if (at < text.size() && text[at] == '\'') return "not JSON: strings stand in double quotes";
+  return "not JSON (or an integer of more than 18 digits)";
+}
+
 // What follows the backslash in place of a byte, 'u' for those that have no letter of their own;
 // 0 for bytes that stand for themselves (RFC 8259 §7).
 constexpr std::array<char, 256> kEscapes = [] {
@@ -63,7 +73,7 @@ constexpr std::array<char, 256> kEscapes = [] {
 Result<Json> Json::parse(std::string_view text, bool comments, int depth) {
   if (!text::is_utf8(text)) return fail("not valid UTF-8");
   if (size_t at = beyond_json(text, comments); at != text.npos)
-    return fail(position(text, at) + "not JSON (or an integer of more than 18 digits)");
+    return fail(position(text, at) + not_json(text, at));
   json_tokener* tok = json_tokener_new_ex(depth);
   // A final blank ends a bare number or an unfinished comment.
   std::string whole(text);

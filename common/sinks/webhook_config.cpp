@@ -1,5 +1,6 @@
 #include "common/sinks/webhook_config.h"
 
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,16 @@ void add_secret(config::Fields& fields, const std::string& key, std::string_view
                    "make one with: echo whsec_$(openssl rand -base64 32)");
 }
 
+// Root checks the configuration of a sluiced that runs as the user packages make for it.
+bool may_own_secrets(uid_t owner) {
+  if (owner == 0 || owner == geteuid()) return true;
+  char buf[4096];
+  passwd pw{};
+  passwd* sluice = nullptr;
+  return geteuid() == 0 && getpwnam_r("sluice", &pw, buf, sizeof buf, &sluice) == 0 &&
+         sluice != nullptr && sluice->pw_uid == owner;
+}
+
 // One secret a line; blank lines and lines that start with # are skipped.
 void add_secret_file(config::Fields& fields, const std::string& path,
                      std::vector<std::string>* keys) {
@@ -41,12 +52,17 @@ void add_secret_file(config::Fields& fields, const std::string& path,
     fields.problem("secret_file", fail_errno("cannot be read").error().what);
     return;
   }
-  if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0 ||
-      (st.st_uid != geteuid() && st.st_uid != 0)) {
+  if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0) {
     fields.problem("secret_file",
-                   "must be a file that its owner alone can read, the owner being sluiced's user "
-                   "or root; mend it with: chmod 600 " +
+                   "must be a file that its owner alone can read; mend it with: chmod 600 " +
                        text::printable(path));
+    return;
+  }
+  if (!may_own_secrets(st.st_uid)) {
+    fields.problem("secret_file", "belongs to uid " + std::to_string(st.st_uid) +
+                                      ", which is neither sluiced's user nor root; mend it with: "
+                                      "chown sluice: " +
+                                      text::printable(path));
     return;
   }
   auto bytes = file::read(path, kMostSecretFile);

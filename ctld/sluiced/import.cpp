@@ -19,6 +19,13 @@ Json parse_or_object(const std::string& text) {
   return json && json->is_object() ? *json : Json::object();
 }
 
+// As a whole record of the end would have it: what the start's record said, brought up to date.
+Json env_at_end(const Run& run, const slurm::JobInfo& info) {
+  Json out = parse_or_object(run.env);
+  for (const auto& [key, value] : event::env_from_info(info).members()) out.set(key, value);
+  return out;
+}
+
 // Only a record with slurmctld's whole environment of the job has this.
 bool is_whole(const RawRecord& r) {
   return r.number("SLURM_JOB_ID") > 0;
@@ -138,7 +145,7 @@ void Import::ended(Run run, const slurm::JobInfo* info, const RawRecord* r) {
   if (r != nullptr && is_whole(*r))
     d.env = event::env_from_record(*r);
   else if (info != nullptr)
-    d.env = event::env_from_info(*info);
+    d.env = env_at_end(run, *info);
   run.state = RunState::ended;
   run.seen_us = clock::wall_us();  // retention counts from the end, not from the start
   run.job = d.job.dump();

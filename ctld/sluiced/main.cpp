@@ -93,11 +93,13 @@ void serve(daemon::Daemon& d, int signals) {
 
 int main(int argc, char** argv) {
   CLI::App app{"sluiced: carries job events from Slurm's hooks to sinks"};
-  std::string path = config::kDefaultPath;
+  std::string path;
   std::string role_name = "controller";
   std::string slurm_conf;
   int64_t sweep = -1;
-  app.add_option("-c,--config", path, "Configuration file")->capture_default_str();
+  app.add_option("-c,--config", path,
+                 "Configuration file [/etc/sluice/sluice.json, with --role node "
+                 "/etc/sluice/node.json]");
   app.add_option("--role", role_name, "controller or node")
       ->check(CLI::IsMember({"controller", "node"}))
       ->capture_default_str();
@@ -111,7 +113,8 @@ int main(int argc, char** argv) {
     return daemon::print_sweep(sweep);
   }
   log::to_syslog_if_unread();
-  auto role = role_name == "node" ? config::Role::node : config::Role::controller;
+  auto role = config::role_named(role_name);
+  if (path.empty()) path = config::default_path(role);
   config::Problems problems;
   auto config = std::make_shared<const config::Config>(config::load(path, role, &problems));
   for (const auto& p : problems)

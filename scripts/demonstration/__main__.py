@@ -2,6 +2,7 @@
 both nodes, a webhook receiver, five kinds of jobs, and every event as it arrives.
 """
 
+import json
 import os
 import secrets
 import shutil
@@ -14,10 +15,9 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from cluster import Cluster, ClusterConfig  # noqa: E402
+from cluster import Cluster, ClusterConfig, sluiceds  # noqa: E402
 from demonstration.arrivals import Arrivals, FileFollower  # noqa: E402
 from demonstration.jobs import submit_all  # noqa: E402
-from demonstration.sluiced import SOCKET, start_all  # noqa: E402
 from demonstration.webhook import WebhookReceiver  # noqa: E402
 
 
@@ -25,12 +25,15 @@ def show(folder, build):
     secret = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
     began = time.monotonic()
     config = ClusterConfig(name="demo", build=build, plugins=("prep", "spank", "jobcomp"),
-                           spank_arguments=(f"sinks={folder}/run/sinks",
-                                            f"socket={folder}/%n/{SOCKET}"))
+                           spank_arguments=sluiceds.spank_arguments(folder))
     arrivals = Arrivals(sinks=("webhook", "file"))
     with Cluster(config, folder) as cluster, WebhookReceiver(secret, arrivals) as receiver:
         version = f"{cluster.version[0]}.{cluster.version[1]:02}"
-        start_all(cluster, receiver.url, secret)
+        sinks = sinks_of(cluster, receiver.url, secret)
+        print("The sinks in sluice.json:")
+        for name, sink in sinks.items():
+            print(f"  {json.dumps(name)}: {json.dumps(sink)}")
+        sluiceds.start_all(cluster, {"sinks": sinks})
         print(f"Slurm {version} (munged, slurmctld, slurmd n0 and n1) and three sluiced run after "
               f"{time.monotonic() - began:.1f} s.\n")
         with FileFollower(cluster.layout.sluiced / "events.jsonl", arrivals):
@@ -39,6 +42,14 @@ def show(folder, build):
         if not good:
             print(cluster.log_tail())
         return good
+
+
+def sinks_of(cluster, url, secret):
+    layout = cluster.layout
+    key = layout.etc / "webhook.key"
+    sluiceds.private(key, secret + "\n", cluster.config.users[sluiceds.USER][0])
+    return {"hook": {"type": "webhook", "url": url, "secret_file": str(key)},
+            "log": {"type": "file", "path": str(layout.sluiced / "events.jsonl")}}
 
 
 def main():

@@ -2,11 +2,9 @@
 
 import time
 
-from cluster import wait_until
-from cluster.daemons import PATH
+from cluster import sluiceds, wait_until
 
 from .arrivals import HEADER
-from .sluiced import SOCKET
 
 USER = "alice"
 RAN = ("slurm.job.start", "slurm.job.launch", "slurm.job.exit", "slurm.job.end")
@@ -54,10 +52,7 @@ class Jobs:
     def type(self, line, user=USER):
         """Runs a command line as `user` would, and shows what both say."""
         print(f"  {'#' if user == 'root' else '$'} {line}", flush=True)
-        layout = self.cluster.layout
-        environment = {"PATH": f"{layout.build}/common:{PATH}"}
-        if user == "root":
-            environment["SLUICE_SOCKET"] = layout.dir / "run" / SOCKET
+        environment = sluiceds.environment(self.cluster.layout)
         done = self.cluster.run(["sh", "-c", line], user=user, env=environment, check=False)
         for said in (done.stdout + done.stderr).splitlines():
             print(f"  {said}".rstrip(), flush=True)

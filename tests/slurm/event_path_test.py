@@ -46,6 +46,8 @@ class EventPath(unittest.TestCase):
         self.assertEqual(end["data"]["job"]["job_state"][0], "FAILED")
         self.assertEqual(start["data"]["job"]["user_name"], "alice")
         self.assertEqual(start["data"]["env"]["SLURM_JOB_ID"], str(job))
+        self.assertLessEqual(start["data"]["env"].keys(), end["data"]["env"].keys())
+        self.assertEqual(end["data"]["env"]["SLURM_JOB_EXIT_CODE2"], "3:0")
         self.assertEqual(start["source"], "/slurm/" + self.c.config.name)
         self.assertNotEqual(start["id"], end["id"])
         bodies = eventually(lambda: self.posted(2), 10)

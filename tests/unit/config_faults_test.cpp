@@ -75,6 +75,8 @@ TEST(ConfigFaults, WhatIsNoSecretIsShown) {
       {webhook(R"("url":"ftp://x/")"), "sinks.w.url: \"ftp://x/\": must be"},
       {webhook(R"("url":"https://x/","secret_file":"/no/file")"),
        "sinks.w.secret_file: \"/no/file\": cannot be read"},
+      {webhook(R"("url":"https://x/","allow":{"groups":[]})"),
+       "sinks.w.allow.groups: []: must name somebody"},
   };
   for (const auto& [text, expected] : cases) {
     std::string told = faults(text);

@@ -61,6 +61,15 @@ TEST(JsonParse, ErrorNamesThePlace) {
   EXPECT_NE(v.error().what.find("line 3"), std::string::npos) << v.error().what;
 }
 
+TEST(JsonParse, TheCommonestSlipsByName) {
+  for (const auto& [text, expected] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"{\"a\": 1,\n}", "line 2 column 1: not JSON: a comma before }"},
+           {"[1, ]", "not JSON: a comma before ]"},
+           {"{'a': 1}", "line 1 column 2: not JSON: strings stand in double quotes"}})
+    EXPECT_NE(Json::parse(text, true).error().what.find(expected), std::string::npos)
+        << Json::parse(text, true).error().what;
+}
+
 TEST(JsonParse, DepthIsBounded) {
   EXPECT_TRUE(Json::parse(std::string(20, '[') + std::string(20, ']')).has_value());
   EXPECT_FALSE(Json::parse(std::string(5000, '[') + std::string(5000, ']')).has_value());

@@ -7,6 +7,7 @@
 #include "common/sinks/standard_webhooks.h"
 #include "tests/unit/loopback_server.h"
 #include "tests/unit/sink_driver.h"
+#include "tests/unit/temp_folder.h"
 
 namespace sluice {
 namespace {
@@ -41,7 +42,7 @@ TEST(Webhook, StructuredAsItIs) {
 
 TEST(Webhook, SignedForEachKey) {
   LoopbackServer server([](const Seen&) { return reply(200); });
-  std::string path = testing::TempDir() + "secrets" + std::to_string(getpid());
+  std::string path = ::testing::TempDir() + "secrets" + std::to_string(getpid());
   std::ofstream(path) << "# old\nwhsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\n";
   chmod(path.c_str(), 0600);
   SinkDriver d(config(server.url(), std::string(R"(,"secret":")") + kSecret +
@@ -144,6 +145,17 @@ TEST(Webhook, MayGoWhileSending) {
   d.sink.reset();
   d.wait([&] { return done; });
   EXPECT_TRUE(done);
+}
+
+TEST(Webhook, SecretsOfStrangersAreRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  sluice::testing::TempFolder folder;
+  folder.put("key", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+  std::string path = folder / "key";
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  ASSERT_EQ(::chown(path.c_str(), 54321, 54321), 0);
+  SinkDriver d(R"({"type":"webhook","url":"https://x/","secret_file":")" + path + "\"}");
+  EXPECT_NE(d.problem_text().find("belongs to uid 54321"), std::string::npos) << d.problem_text();
 }
 
 TEST(Webhook, ConfigurationFaults) {
