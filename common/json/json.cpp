@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstring>
 
 #include "common/base/text.h"
 #include "common/json/strict.h"
@@ -47,10 +48,10 @@ std::string position(std::string_view text, size_t at) {
 
 // The commonest slips by name.
 std::string not_json(std::string_view text, size_t at) {
-  size_t before = at == 0 ? text.npos : text.find_last_not_of(" \t\r\n", at - 1);
-  bool closes = at < text.size() && (text[at] == '}' || text[at] == ']');
-  if (closes && before != text.npos && text[before] == ',')
-    return std::string("not JSON: a comma before ") + text[at];
+  size_t next = text.find_first_not_of(" \t\r\n", at + 1);
+  if (at < text.size() && text[at] == ',' && next != text.npos &&
+      strchr("}]", text[next]) != nullptr)
+    return std::string("not JSON: a comma before ") + text[next];
   if (at < text.size() && text[at] == '\'') return "not JSON: strings stand in double quotes";
   return "not JSON (or an integer of more than 18 digits)";
 }

@@ -63,7 +63,7 @@ TEST(JsonParse, ErrorNamesThePlace) {
 
 TEST(JsonParse, TheCommonestSlipsByName) {
   for (const auto& [text, expected] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"{\"a\": 1,\n}", "line 2 column 1: not JSON: a comma before }"},
+           {"{\"a\": 1,\n}", "line 1 column 8: not JSON: a comma before }"},
            {"[1, ]", "not JSON: a comma before ]"},
            {"{'a': 1}", "line 1 column 2: not JSON: strings stand in double quotes"}})
     EXPECT_NE(Json::parse(text, true).error().what.find(expected), std::string::npos)
