@@ -146,8 +146,8 @@ void completion(void* job_record, uint32_t job_id) {
   short_record("comp", job_id);
 }
 
-uint32_t known_job(const void* job_record) {
-  return inside_slurmctld() && job_record != nullptr ? known_id(job_record) : 0;
+uint32_t completing_job(const void* job_record) {
+  return inside_slurmctld() && job_record != nullptr ? id_at_completion(job_record) : 0;
 }
 
 }  // namespace sluice::hook

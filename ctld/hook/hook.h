@@ -21,11 +21,11 @@ void configure();
 // Each leaves a record for the job. Called with slurmctld's job write lock held; never fails.
 void start(void* job_record);
 void end(void* job_record);
-// jobcomp: also of jobs that never started. `job_id`: what known_job() says in the plugin that has
-// seen the starts, 0 if there is none.
+// jobcomp: also of jobs that never started. `job_id`: what completing_job() says in the plugin that
+// has seen the starts, 0 if there is none.
 void completion(void* job_record, uint32_t job_id);
 
-// The id of a job whose start was told; 0 if it was not, or is forgotten here.
-uint32_t known_job(const void* job_record);
+// The id of a job whose start was told, once; 0 if it was not, or is forgotten here.
+uint32_t completing_job(const void* job_record);
 
 }  // namespace sluice::hook

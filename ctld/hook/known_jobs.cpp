@@ -31,6 +31,7 @@ constexpr uint32_t kMaxTask = 4'000'001;  // Slurm's MAX_ARRAY_SIZE bound; far f
 struct Slot {
   const void* record;
   uint32_t job_id;
+  bool completed;
 };
 constinit Slot slots[kSlots] = {};
 
@@ -109,7 +110,15 @@ uint32_t known_id(const void* job_record) {
 }
 
 void remember(const void* job_record, uint32_t job_id) {
-  slot_of(job_record) = {job_record, job_id};
+  slot_of(job_record) = {job_record, job_id, false};
+}
+
+uint32_t id_at_completion(const void* job_record) {
+  uint32_t job_id = known_id(job_record);
+  Slot& slot = slot_of(job_record);
+  if (job_id == 0 || slot.completed) return 0;
+  slot.completed = true;
+  return job_id;
 }
 
 Task known_task(const void* job_record) {

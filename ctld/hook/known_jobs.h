@@ -24,6 +24,9 @@ bool can_look_up();
 // The id of a job whose start or end was seen before; 0 if it must be asked for.
 uint32_t known_id(const void* job_record);
 void remember(const void* job_record, uint32_t job_id);
+// The same at a completion, of which there is one for each start: 0 at the next, be it a cancel
+// while the job waits for its second run.
+uint32_t id_at_completion(const void* job_record);
 
 // A task of an array whose earlier task told everything that tasks have in common.
 struct Task {

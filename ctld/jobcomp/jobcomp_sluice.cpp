@@ -26,7 +26,7 @@ SLUICE_EXPORT const uint32_t plugin_version = SLURM_VERSION_NUMBER;
 
 namespace {
 
-using KnownJob = uint32_t (*)(const void*);
+using CompletingJob = uint32_t (*)(const void*);
 
 // Writes the path of prep_sluice.so, if slurmctld has it loaded, to `found` (4,096 bytes).
 int find_prep(dl_phdr_info* info, size_t, void* found) {
@@ -38,21 +38,21 @@ int find_prep(dl_phdr_info* info, size_t, void* found) {
 
 // That plugin has seen the starts, this one has not; and slurmctld loads each without the other's
 // symbols. It stays loaded from then on.
-KnownJob prep() {
+CompletingJob prep() {
   char path[4096] = {};
   if (dl_iterate_phdr(find_prep, path) == 0) return nullptr;
   void* plugin = dlopen(path, RTLD_NOLOAD | RTLD_LAZY | RTLD_LOCAL);
   if (plugin == nullptr) return nullptr;
-  return reinterpret_cast<KnownJob>(dlsym(plugin, "sluice_prep_known_job"));
+  return reinterpret_cast<CompletingJob>(dlsym(plugin, "sluice_prep_completing_job"));
 }
 
 // Called with slurmctld's job write lock held, which orders the calls.
 void completion(void* job) {
   static constinit bool looked = false;
-  static constinit KnownJob known_job = nullptr;
-  if (!looked) known_job = prep();  // now, when all plugins are there
+  static constinit CompletingJob completing_job = nullptr;
+  if (!looked) completing_job = prep();  // now, when all plugins are there
   looked = true;
-  sluice::hook::completion(job, known_job != nullptr ? known_job(job) : 0);
+  sluice::hook::completion(job, completing_job != nullptr ? completing_job(job) : 0);
 }
 
 }  // namespace

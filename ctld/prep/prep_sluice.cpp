@@ -57,8 +57,8 @@ SLUICE_EXPORT int prep_p_epilog_slurmctld(void* job, bool*) {
 }
 
 // For jobcomp_sluice.so.
-SLUICE_EXPORT uint32_t sluice_prep_known_job(const void* job) {
-  return sluice::hook::known_job(job);
+SLUICE_EXPORT uint32_t sluice_prep_completing_job(const void* job) {
+  return sluice::hook::completing_job(job);
 }
 
 SLUICE_EXPORT void prep_p_required(int type, bool* required) {

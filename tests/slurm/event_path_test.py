@@ -92,7 +92,15 @@ class EventPath(unittest.TestCase):
         eventually(lambda: self.events(job, "slurm.job.requeue"), 15)
         eventually(lambda: self.c.run(["squeue", "-h", "-j", str(job), "-o%T"]).stdout.strip() ==
                    "PENDING", 15)
+        # Its start was told, and so was that it was put back: this record must say all there is.
+        self.c.terminate("sluiced")
         self.c.run(["scancel", str(job)])
+        name = eventually(lambda: [n for n in self.c.inbox_records() if n not in ("gap", "bad")],
+                          15)[0]
+        record = self.c.path(self.c.layout.inbox / name).read_bytes()
+        self.assertIn(b"SLUICE1 comp ", record)
+        self.assertIn(b"\0SPANK_EVENT_SINK=log\0", b"\0" + record.split(b"\n", 1)[1])
+        self.c.start_sluiced(self.c.sluice_json)
         gone = eventually(lambda: self.events(job, "slurm.job.cancelled"), 15)[0]
         self.assertNotIn("reconciled", gone["data"])  # jobcomp told it
         self.assertEqual([e["type"] for e in self.events(job)].count("slurm.job.end"), 1)

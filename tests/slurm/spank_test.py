@@ -224,7 +224,7 @@ class SpankTest(unittest.TestCase):
         for export in ("NONE", "ALL,WORD=1", "WORD=1"):
             # Newer Slurm holds a job whose user's login environment cannot be fetched: nobody has one
             # here.
-            if export != "NONE" or self.cluster.version < (26, 5):
+            if export.startswith("ALL") or self.cluster.version < (26, 5):
                 job = self.submit(f"--export={export}", "--event-sink=bus:launch,exit,step",
                                   script="srun /bin/true")
                 self.finish(job)
