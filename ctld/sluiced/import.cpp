@@ -113,10 +113,17 @@ void Import::end(const RawRecord& r, const Answer& answer) {
     missed_start(found.run);
   else if (late)
     events_.late_selection(found.run);
-  ended(found.run, found.info_is_this ? answer.job() : nullptr, &r);
   // Not merely waiting: that may be another job by now, under this id.
   const slurm::JobInfo* now = answer.job();
-  if (now != nullptr && now->restart_count > found.run.restart) requeued(found.run, r.wall_us);
+  bool put_back = now != nullptr && now->restart_count > found.run.restart;
+  RawRecord record = r;
+  // The environment says 0 of a run that was killed as well.
+  if (put_back && r.number("SLURM_JOB_EXIT_CODE") == 0) {
+    record.fields.erase("SLURM_JOB_EXIT_CODE");
+    record.fields.erase("SLURM_JOB_EXIT_CODE2");
+  }
+  ended(found.run, found.info_is_this ? now : nullptr, &record);
+  if (put_back) requeued(found.run, r.wall_us);
 }
 
 void Import::ended(Run run, const slurm::JobInfo* info, const RawRecord* r) {
@@ -163,10 +170,8 @@ void Import::requeued(const Run& run, int64_t time_us) {
 void Import::comp(const RawRecord& r, const Answer& answer) {
   const slurm::JobInfo* info = answer.job();
   bool over = info == nullptr || (slurm::ended(*info) && !slurm::requeued(*info));
-  // A short record is of a job that PrEp has seen starting; in this life of it, slurmctld knows.
-  bool started = is_whole(r)       ? !r.get("SLURM_JOB_NODELIST").empty()
-                 : info != nullptr ? !(over && info->nodes.empty())
-                                   : true;
+  // A short record is of a job that PrEp has seen starting.
+  bool started = !is_whole(r) || !r.get("SLURM_JOB_NODELIST").empty();
   if (!started) {
     if (over) cancelled(info, &r);
     return;
@@ -213,7 +218,7 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
     d.job = event::job_from_info(*info);
     d.job.set("start_time", Json());  // slurmctld shows the cancel's time there
     if (r == nullptr) d.time_us = info->end_time * 1'000'000;
-    if (r == nullptr || !is_whole(*r)) d.env = event::env_from_info(*info);
+    if (r == nullptr) d.env = event::env_from_info(*info);
     // Of a job that was put back before, its start has told the sinks.
     for (const Run& before : journal_.runs_of(run.job_id))
       if (run.selection.empty() && before.uid == run.uid && before.restart == run.restart - 1)

@@ -95,7 +95,8 @@ bool same_job(const Run& run, const RawRecord& r) {
 // before it is asked. Whoever has the id since before the hook was called is the hook's job.
 bool moved_since(const RawRecord& r, const JobInfo& info) {
   return r.kind == "start" && info.start_time > called_at(r) && info.submit_time > 0 &&
-         info.submit_time <= called_at(r) && same_restart(restart_of(r), info.restart_count) &&
+         info.submit_time <= called_at(r) &&
+         std::max<int64_t>(restart_of(r), 0) == info.restart_count &&  // short records do not say
          !slurm::pending(info) && same_text(info.nodes, r.get("SLURM_JOB_NODELIST")) &&
          same_text(info.user, r.get("SLURM_JOB_USER"));
 }
@@ -185,6 +186,7 @@ Found run_of_start(Journal& journal, const RawRecord& r, const Answer& answer) {
   if (const Run* told = told_by_node(runs, r, start > 0 ? start : seen)) {
     Run run = *told;
     fill_from_record(&run, r);
+    if (info != nullptr) run.submit = info->submit_time;
     return {run, false, is_this};
   }
   Run run = make(r, info, start > 0 ? start : seen, start <= 0);
@@ -234,7 +236,8 @@ bool start_moved(const Run& run, const JobInfo& info) {
                          : run.provisional && info.submit_time > 0 &&
                                info.submit_time <= run.start && same_text(run.user, info.user);
   return run.state == RunState::open && same_submit && run.restart == info.restart_count &&
-         run.nodes == info.nodes && run.start < info.start_time;
+         (run.nodes == info.nodes || (run.provisional && run.nodes.empty())) &&
+         run.start < info.start_time;
 }
 
 bool may_have_started(const Run& run, int64_t start, int64_t restart) {

@@ -96,15 +96,23 @@ TEST_F(Imported, AnEndWhoseOutcomeNobodyKnowsIsTakenForAFailure) {
 
 TEST_F(Imported, AnExitCodeIsEnoughToKnow) {
   import(whole_start("log:fail"), says(kRunning, 100, 0));
-  auto end = hook("end", 150, {{"SLURM_JOB_ID", "7"}, {"SLURM_JOB_RESTART_COUNT", "1"}});
+  auto end = hook("end", 150, {{"SLURM_JOB_ID", "7"}, {"SLURM_JOB_RESTART_COUNT", "0"}});
   end.fields["SLURM_JOB_EXIT_CODE"] = "0";
-  import(end, says(kPending, 0, 1));
+  import(end, silent());
   EXPECT_EQ(queued("log"), Types{});
   import(whole_start("log:fail", 200, "1"), says(kRunning, 200, 1));
   end.wall_us += 100'000'000;
   end.fields["SLURM_JOB_RESTART_COUNT"] = "2";
   end.fields["SLURM_JOB_EXIT_CODE"] = "10752";  // 42
   import(end, says(kPending, 0, 2));
+  EXPECT_EQ(queued("log"), Types{"slurm.job.end"});
+}
+
+TEST_F(Imported, TheExitCodeOfARunThatWasKilledAndPutBackIsNotBelieved) {
+  import(whole_start("log:fail"), says(kRunning, 100, 0));
+  auto end = hook("end", 150, {{"SLURM_JOB_ID", "7"}, {"SLURM_JOB_RESTART_COUNT", "1"}});
+  end.fields["SLURM_JOB_EXIT_CODE"] = "0";
+  import(end, says(kPending, 0, 1));
   EXPECT_EQ(queued("log"), Types{"slurm.job.end"});
 }
 

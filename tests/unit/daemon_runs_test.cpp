@@ -249,6 +249,37 @@ TEST_F(Runs, StartedAgainAndTheFirstRecordReadLast) {
   EXPECT_FALSE(first.info_is_this);
 }
 
+RawRecord short_start(int64_t at) {
+  RawRecord r;
+  r.kind = "start";
+  r.wall_us = at * 1'000'000 + 500'000;
+  r.fields = {{"@job_id", "7"}, {"SLURM_JOB_USER", "alice"}, {"SLURM_JOB_UID", "1000"}};
+  return r;
+}
+
+TEST_F(Runs, AShortRecordIsNotOfTheNextRun) {
+  Answer next = booted();
+  next.info->restart_count = 1;
+  Found first = of(short_start(100), next);
+  EXPECT_FALSE(first.info_is_this);
+  EXPECT_EQ(first.run.restart, 0);
+}
+
+TEST_F(Runs, StartTimeOfAnArraysTaskThatMovedAfterSlurmctldWasSilent) {
+  Found start = of(short_start(100), silent());
+  EXPECT_EQ(run_of_info(*journal_, *booted().info).run.row, start.run.row);
+}
+
+TEST_F(Runs, NodeWhoseClockIsASecondBehindTheStart) {
+  auto launch = run_of_node(*journal_, from_node("launch", 99), silent());
+  Answer answer = says(kRunning, 100);
+  answer.info->submit_time = 100;
+  Found start = of(hook("start", 100), answer);
+  EXPECT_EQ(start.run.row, launch->run.row);
+  journal_->save_run(start.run);
+  EXPECT_EQ(run_of_info(*journal_, *answer.info).run.row, launch->run.row);
+}
+
 TEST_F(Runs, AJobSubmittedAfterTheHookIsAnother) {
   Answer reused = booted();
   reused.info->submit_time = 102;
