@@ -49,17 +49,20 @@ std::string encode_batch(const std::vector<inbox::RawRecord>& records) {
   return out;
 }
 
-Result<std::vector<inbox::RawRecord>> decode_batch(std::string_view bytes) {
+Result<std::vector<inbox::RawRecord>> decode_batch(std::string_view bytes,
+                                                   std::map<std::string, std::string>* malformed) {
   std::vector<inbox::RawRecord> out;
   while (!bytes.empty()) {
     std::string_view id;
     std::string_view body;
     if (!take_string(&bytes, &id) || !take_string(&bytes, &body)) return fail("batch: cut short");
     if (!inbox::is_record_name(id)) return fail("batch: malformed record id");
-    if (out.size() == kMaxBatchRecords) return fail("batch: too many records");
+    if (out.size() + malformed->size() == kMaxBatchRecords) return fail("batch: too many records");
     auto record = inbox::parse(std::string(id), body);
-    if (!record) return fail("batch: record " + std::string(id) + ": " + record.error().what);
-    out.push_back(std::move(*record));
+    if (record)
+      out.push_back(std::move(*record));
+    else
+      (*malformed)[std::string(id)] = record.error().what;
   }
   return out;
 }

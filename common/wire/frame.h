@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ void put_frame(std::string* out, std::string_view payload);  // 4 bytes, big end
 Result<bool> take_frame(std::string* buffer, std::string* payload, size_t max = kMaxFrame);
 
 std::string encode_batch(const std::vector<inbox::RawRecord>& records);
-Result<std::vector<inbox::RawRecord>> decode_batch(std::string_view bytes);
+// What of it is no record goes to `malformed`, by its id, with the reason.
+Result<std::vector<inbox::RawRecord>> decode_batch(std::string_view bytes,
+                                                   std::map<std::string, std::string>* malformed);
 
 }  // namespace sluice::wire

@@ -59,10 +59,9 @@ void Forwarder::submit(std::vector<inbox::RawRecord> records, Committed committe
       std::lock_guard lock(mutex_);
       if (good) {
         waiting_[record.id] = {committed, clock::mono_ms()};
-        emitted_bytes_ += bytes.size();
-        emitted_[record.id] = bytes.size();
       }
     }
+    if (good) keeps(record.id, bytes.size());
     if (good && ::rename(hidden.c_str(), (dir_ + "/" + record.id).c_str()) == 0) continue;
     ::unlink(hidden.c_str());
     forwarded(record.id);
@@ -80,8 +79,14 @@ bool Forwarder::has_room(size_t bytes) {
   struct statvfs fs{};
   if (::statvfs(dir_.c_str(), &fs) != 0) return false;
   std::lock_guard lock(mutex_);
-  return (emitted_bytes_ + bytes) / fs.f_frsize < fs.f_blocks / 4 &&
+  // A file takes whole blocks.
+  return emitted_bytes_ / fs.f_frsize + emitted_.size() + bytes / fs.f_frsize < fs.f_blocks / 4 &&
          (fs.f_files == 0 || emitted_.size() < fs.f_files / 4);
+}
+
+void Forwarder::keeps(const std::string& id, size_t bytes) {
+  std::lock_guard lock(mutex_);
+  if (emitted_.try_emplace(id, bytes).second) emitted_bytes_ += bytes;
 }
 
 void Forwarder::forwarded(const std::string& id) {
@@ -145,6 +150,7 @@ bool Forwarder::flush() {
     for (auto& r : records) {
       r.fields.try_emplace("@node", node_);
       size_t size = inbox::serialize(r).size();
+      if (r.kind == "user") keeps(r.id, size);  // of a sluiced before this one, perhaps
       if (bytes + size > wire::kMaxBatchBytes) good = good && send();
       bytes += size;
       batch.push_back(std::move(r));

@@ -41,6 +41,7 @@ class Forwarder : public Intake {
   void loop();
   bool flush();  // false: the controller did not take it
   bool has_room(size_t bytes);
+  void keeps(const std::string& id, size_t bytes);
   void forwarded(const std::string& id);
   void tell(const std::string& id, const Commit& commit);
   void give_up_waiting();

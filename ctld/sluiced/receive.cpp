@@ -131,18 +131,21 @@ std::string Receive::introduce(Peer& peer, const std::string& credential) {
 // The second frame: the batch itself.
 std::string Receive::take_batch(const std::shared_ptr<Peer>& peer, const std::string& bytes) {
   if (peer->digest != wire::sha256_hex(bytes)) return "the batch is not the one that was signed";
-  auto records = wire::decode_batch(bytes);
+  Refused refused;
+  auto records = wire::decode_batch(bytes, &refused);
   if (!records) return records.error().what;
   // Its runs would be open here for ever: their ends are told where slurmctld is.
   if (!stats_.in_charge) return "another controller is in charge";
   // One that is wrong must not hold up the others, as the node would send it again and again.
-  Refused refused;
   std::erase_if(*records, [&](const inbox::RawRecord& r) {
     if (from_nodes(r.kind)) return false;
     refused[r.id] = "a record of kind " + text::printable(r.kind) + " cannot come from a node";
-    log::once(log::Level::warning, "receive-kind", refused[r.id] + "; refused");
     return true;
   });
+  if (!refused.empty())
+    log::once(
+        log::Level::warning, "receive-kind",
+        "a node's record " + refused.begin()->first + ": " + refused.begin()->second + "; refused");
   peer->busy = true;
   intake_.submit(std::move(*records), [peer, event = event_, refused](Commit commit) {
     commit.refused.insert(refused.begin(), refused.end());
