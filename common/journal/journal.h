@@ -94,6 +94,7 @@ class Journal {
   // The other components of the same start of a heterogeneous job.
   std::vector<Run> het_siblings(const Run& run);
   std::vector<Run> open_runs(int64_t after_row, size_t limit);
+  std::vector<std::string> users_of_open_runs();
   // A job cancelled while pending, known by its submit time or, where slurmctld did not say that
   // (provisional), by the time of its cancel.
   bool cancelled_known(uint32_t job_id, int64_t submit, int64_t cancelled);

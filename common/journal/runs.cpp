@@ -81,6 +81,13 @@ std::vector<Run> Journal::open_runs(int64_t after_row, size_t limit) {
   return out;
 }
 
+std::vector<std::string> Journal::users_of_open_runs() {
+  auto q = db_.query("SELECT DISTINCT user FROM runs WHERE state = 0");
+  std::vector<std::string> out;
+  while (q.row()) out.push_back(q.text(0));
+  return out;
+}
+
 bool Journal::cancelled_known(uint32_t job_id, int64_t submit, int64_t cancelled) {
   auto q = db_.query(
       "SELECT 1 FROM runs WHERE job_id = ? AND start = 0 "

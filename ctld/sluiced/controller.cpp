@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t kRetainMs = 60'000;
 constexpr int64_t kJumpUs = 600'000'000;
-constexpr int64_t kAfterJumpMs = 3'600'000;
+constexpr int64_t kHoldMs = 3'600'000;  // time to set the clock right
 
 Result<std::unique_ptr<journal::Journal>> open_journal(const std::string& path,
                                                        journal::Durability durability) {
@@ -68,7 +68,7 @@ Result<std::unique_ptr<Controller>> Controller::start(
   c->importer_ =
       std::make_unique<Importer>(config, std::move(*import_journal), c->cluster_, hooks, c->stats_);
   c->sweeper_ = std::make_unique<Sweeper>(
-      config->slurm_conf, config->sweep_s,
+      config->slurm_conf, config->sweep_s, c->time_in_journal("charged_us"),
       [self](Sweep sweep) { self->importer_->swept(std::move(sweep)); }, c->stats_);
   c->emit_ = std::make_unique<Emit>(config, *c->importer_, c->stats_);
   CommandHooks ch;
@@ -184,39 +184,57 @@ void Controller::tick() {
 // Runs that began and ended while no sluiced was here, and which slurmctld has forgotten since,
 // cannot be found again: that is said, in the log and as an event.
 void Controller::note_absence() {
-  int64_t seen = 0;
+  int64_t seen = time_in_journal("alive_us");
   int64_t now = clock::wall_us();
   int64_t age = slurm::facts().min_job_age;
-  try {
-    text::parse_int(journal_->meta("alive_us"), 0, INT64_MAX, &seen);
-  } catch (const journal::DbError& e) {
-    log::warning(e.what);
-  }
   int64_t absent = (now - seen) / 1'000'000;
-  if (seen == 0 || age == 0 || absent <= age + kRetainMs / 1000) return;
+  if (seen == 0) return;
+  // So long an absence may be a clock that is wrong until it is set.
+  if (absent > config_->retain_hours * 3600) retain_after_ms_ = clock::mono_ms() + kHoldMs;
+  if (age == 0 || absent <= age + kRetainMs / 1000) return;
   log::warning("sluiced was away for " + std::to_string(absent) + " s and MinJobAge is " +
                std::to_string(age) +
                " s: jobs that started and ended meanwhile may be missing (sluice.gap)");
+  absence_s_ = absent;
+  tell_absence();
+}
+
+// Until that is in the journal this process counts as absent, too.
+void Controller::tell_absence() {
+  if (absence_s_ == 0 || absence_sent_.exchange(true)) return;
   inbox::RawRecord gap;
   char id[64];
   snprintf(id, sizeof id, "%016llx-00000000-%x-0",
            static_cast<unsigned long long>(clock::mono_us()), static_cast<unsigned>(::getpid()));
   gap.id = id;
   gap.kind = "gap";
-  gap.wall_us = now;
-  gap.fields["@absent_s"] = std::to_string(absent);
+  gap.wall_us = clock::wall_us();
+  gap.fields["@absent_s"] = std::to_string(absence_s_);
   std::vector<inbox::RawRecord> records;
   records.push_back(std::move(gap));
-  // Until that is in the journal this process counts as absent, too.
-  absence_told_ = false;
-  importer_->submit(std::move(records),
-                    [this](const Commit& commit) { absence_told_ = commit.why.empty(); });
+  importer_->submit(std::move(records), [this](const Commit& commit) {
+    if (commit.why.empty()) absence_s_ = 0;
+    absence_sent_ = false;  // else once more
+  });
+}
+
+int64_t Controller::time_in_journal(const char* key) const {
+  int64_t us = 0;
+  try {
+    text::parse_int(journal_->meta(key), 0, INT64_MAX, &us);
+  } catch (const journal::DbError& e) {
+    log::warning(e.what);
+  }
+  return us;
 }
 
 void Controller::retain() {
-  if (absence_told_) {
+  tell_absence();
+  if (absence_s_ == 0) {
+    std::string now = std::to_string(clock::wall_us());
     journal::Transaction t(journal_->db());
-    journal_->set_meta("alive_us", std::to_string(clock::wall_us()));
+    journal_->set_meta("alive_us", now);
+    if (stats_.in_charge) journal_->set_meta("charged_us", now);
     t.commit();
   }
   // A clock that jumps ahead, be it for a minute, would age everything at once.
@@ -226,11 +244,11 @@ void Controller::retain() {
   if (jumped) {
     log::warning("the clock jumped ahead by more than " + std::to_string(kJumpUs / 1'000'000) +
                  " s: nothing is removed from the journal for an hour");
-    retain_after_ms_ = clock::mono_ms() + kAfterJumpMs;
+    retain_after_ms_ = clock::mono_ms() + kHoldMs;
   }
-  if (clock::mono_ms() < retain_after_ms_) return;
+  bool hold = clock::mono_ms() < retain_after_ms_;
   // There is more: go on at the next tick, others have their turn between.
-  if (daemon::retain(*journal_, *config_now(), slurm::facts().min_job_age, stats_))
+  if (daemon::retain(*journal_, *config_now(), slurm::facts().min_job_age, hold, stats_))
     retained_ms_ = 0;
 }
 

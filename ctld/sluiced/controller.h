@@ -36,6 +36,8 @@ class Controller : public Daemon {
   std::shared_ptr<const config::Config> config_now() const;  // any thread
   void retain();
   void note_absence();
+  void tell_absence();
+  int64_t time_in_journal(const char* key) const;  // wall clock, us; 0 where it is not there
 
   std::shared_ptr<const config::Config> config_;
   std::string cluster_;
@@ -57,7 +59,8 @@ class Controller : public Daemon {
   int64_t clock_offset_us_ = 0;
   int64_t retain_after_ms_ = 0;
   int64_t retained_ms_ = 0;
-  std::atomic<bool> absence_told_{true};
+  std::atomic<int64_t> absence_s_{0};  // of an absence that is still to be told
+  std::atomic<bool> absence_sent_{false};
 };
 
 }  // namespace sluice::daemon

@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -14,13 +15,16 @@ namespace sluice::daemon {
 namespace {
 
 constexpr int64_t kAgeMs = 300'000;
-constexpr int64_t kAgainMs = 10'000;  // after the name service failed
+constexpr int64_t kLessMs = 3'600'000;  // for so long an answer that names fewer groups is doubted
+constexpr int64_t kSlowMs = 1'000;
+constexpr int64_t kQuietMs = 60'000;  // after the name service failed, or was slow
 constexpr size_t kLeast = 16U << 10;  // bytes for an entry
 constexpr size_t kMost = 16U << 20;   // a group of half a million members
 constexpr size_t kMostUsers = 100'000;
 
 struct Known {
   int64_t next_ms = 0;  // when to ask again
+  int64_t sure_ms = 0;  // when it was last said in full
   std::optional<std::vector<std::string>> groups;
 };
 
@@ -50,7 +54,7 @@ std::optional<std::vector<std::string>> ask(const std::string& user) {
     return getpwnam_r(user.c_str(), &pw, at, size, &found);
   });
   if (rc != 0) return std::nullopt;
-  if (found == nullptr) return out;
+  if (found == nullptr) return out;  // or so it says
   std::vector<gid_t> gids(64);
   int n = static_cast<int>(gids.size());
   while (getgrouplist(user.c_str(), pw.pw_gid, gids.data(), &n) < 0) {
@@ -74,32 +78,38 @@ std::map<std::string, Known>& cache() {
   return known;
 }
 
-Known& refreshed(const std::string& user) {
-  if (cache().size() > kMostUsers) cache().clear();
-  Known& k = cache()[user];
-  if (clock::mono_ms() < k.next_ms) return k;
-  auto groups = ask(user);
-  // Who was there and is not found now is hardly gone: a name service that restarts says so too.
-  bool good = groups && (!groups->empty() || !k.groups || k.groups->empty());
-  if (good) k.groups = std::move(groups);
-  k.next_ms = clock::mono_ms() + (good ? kAgeMs : kAgainMs);
-  if (!good)
-    log::once(log::Level::warning, "groups",
-              "the name service does not say which groups user " + user +
-                  " is in; what was known before stands");
-  return k;
+bool fewer(const std::vector<std::string>& now, const std::vector<std::string>& before) {
+  return std::ranges::any_of(before,
+                             [&](const auto& g) { return std::ranges::find(now, g) == now.end(); });
 }
 
 }  // namespace
 
 void look_up_groups(const std::string& user) {
-  (void)refreshed(user);
+  static int64_t quiet_until_ms = 0;
+  int64_t now = clock::mono_ms();
+  if (user.empty() || now < quiet_until_ms) return;
+  if (cache().size() > kMostUsers) cache().clear();
+  Known& k = cache()[user];
+  if (now < k.next_ms) return;
+  auto groups = ask(user);
+  int64_t answered = clock::mono_ms();
+  if (!groups || answered - now > kSlowMs) {
+    quiet_until_ms = answered + kQuietMs;
+    log::once(log::Level::warning, "groups",
+              "the name service " + std::string(groups ? "is slow" : "does not answer") +
+                  " (groups of user " + user + "); what was known before stands");
+  }
+  if (!groups) return;
+  k.next_ms = answered + kAgeMs;
+  if (k.groups && fewer(*groups, *k.groups) && answered - k.sure_ms < kLessMs) return;
+  k.groups = std::move(groups);
+  k.sure_ms = answered;
 }
 
 const std::vector<std::string>* groups_of(const std::string& user) {
   auto it = cache().find(user);
-  const Known& k = it != cache().end() ? it->second : refreshed(user);
-  return k.groups ? &*k.groups : nullptr;
+  return it != cache().end() && it->second.groups ? &*it->second.groups : nullptr;
 }
 
 }  // namespace sluice::daemon

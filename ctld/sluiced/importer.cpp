@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <set>
 
 #include "common/base/clock.h"
 #include "common/base/fault.h"
@@ -113,11 +114,13 @@ void Importer::loop() {
     try {
       take_mail();
       take_inbox();  // the start of a job before what its node has to say, and all before a sweep
-      take_arrivals();
+      // Not before all starts are read: a node's word would make runs of its own.
+      if (!more_files_) take_arrivals();
       waiting_.give_up(config_->slurm_wait_s * 1000, &ready_);
       while (!ready_.empty() && commit()) {
       }
       if (sweep_ && ready_.empty()) reconcile();
+      if (!stats_.journal_up && ready_.empty()) try_journal();
     } catch (const journal::DbError& e) {
       // Outside a transaction only reads happen: the same journal, the same remedy.
       commit_retry_ms_ = clock::mono_ms() + kCommitAgainMs;
@@ -263,8 +266,7 @@ bool Importer::commit() {
     return false;
   }
   gone_.clear();
-  stats_.journal_up = true;
-  log::clear("journal", "the journal can be written again");
+  journal_works();
   fault::point("import.committed");
   if (events_.took_back()) hooks_.requeued();  // first, so that they go in order
   hooks_.journaled();
@@ -286,17 +288,36 @@ bool Importer::commit() {
   return true;
 }
 
+void Importer::journal_works() {
+  stats_.journal_up = true;
+  log::clear("journal", "the journal can be written again");
+}
+
+// With nothing to import nobody else would find out, and senders would be sent away for ever.
+void Importer::try_journal() {
+  if (clock::mono_ms() < commit_retry_ms_) return;
+  journal::Transaction t(journal_.db());
+  journal_.set_meta("tried_us", std::to_string(clock::wall_us()));
+  t.commit();
+  journal_works();
+}
+
 // Before the transaction, because the name service may be slow and the others wait for their turn.
 void Importer::look_up_users(size_t n) {
-  if (!events_.asks_for_groups()) return;
+  std::set<std::string> users;
+  bool groups = events_.asks_for_groups();
   for (size_t i = 0; i < n; ++i) {
     const auto& r = ready_[i].record;
     const slurm::JobInfo* info = ready_[i].answer.job();
-    std::string user = info != nullptr ? info->user : r.get("SLURM_JOB_USER");
+    // import names a run after its user where slurmctld cannot.
     int64_t uid = r.number("@uid");
-    if (user.empty() && uid >= 0) user = slurm::user_name(static_cast<uint32_t>(uid));
-    if (!user.empty()) look_up_groups(user);
+    if (info == nullptr && uid >= 0) users.insert(slurm::user_name(static_cast<uint32_t>(uid)));
+    if (!groups || r.job_id() == 0) continue;
+    users.insert(info != nullptr ? info->user : r.get("SLURM_JOB_USER"));
+    for (const auto& run : journal_.runs_of(r.job_id())) users.insert(run.user);
   }
+  if (groups)
+    for (const auto& user : users) look_up_groups(user);
 }
 
 }  // namespace sluice::daemon

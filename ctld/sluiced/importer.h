@@ -61,8 +61,10 @@ class Importer : public Intake {
   bool commit();
   void look_up_users(size_t n);
   void remove(const std::string& file);
-  bool was_elsewhere(const Sweep& sweep);
+  void look_up_users_of_sweep();
   void reconcile();
+  void journal_works();
+  void try_journal();
 
   std::shared_ptr<const config::Config> config_;
   journal::Journal journal_;
@@ -84,6 +86,7 @@ class Importer : public Intake {
   int64_t commit_retry_ms_ = 0;
   bool was_up_ = true;
   std::unique_ptr<Sweep> sweep_;
+  int64_t compared_takeover_ = 0;  // told_elsewhere_before of the takeover that was compared
 
   std::mutex mutex_;
   std::vector<std::pair<std::vector<inbox::RawRecord>, Committed>> mail_;

@@ -1,10 +1,10 @@
 // What the importer does with a sweep, between its batches of records.
 #include <cstdlib>
+#include <set>
 
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
-#include "common/base/text.h"
 #include "ctld/sluiced/groups.h"
 #include "ctld/sluiced/importer.h"
 
@@ -20,13 +20,12 @@ bool stepped(const Sweep& sweep) {
 
 }  // namespace
 
-// Has another controller been in charge for so long that slurmctld may have forgotten what the
-// sluiced there has told?
-bool Importer::was_elsewhere(const Sweep& sweep) {
-  if (sweep.controllers < 2 || sweep.min_job_age == 0) return false;
-  int64_t last = 0;
-  text::parse_int(journal_.meta("swept_us"), 0, INT64_MAX, &last);
-  return sweep.asked_us - last > sweep.min_job_age * 1'000'000;
+void Importer::look_up_users_of_sweep() {
+  if (!events_.asks_for_groups()) return;
+  std::set<std::string> users;
+  for (const auto& job : sweep_->jobs) users.insert(job.user);
+  for (const auto& user : journal_.users_of_open_runs()) users.insert(user);
+  for (const auto& user : users) look_up_groups(user);
 }
 
 void Importer::reconcile() {
@@ -40,9 +39,9 @@ void Importer::reconcile() {
     hooks_.sweep_wanted();
     return;
   }
-  if (events_.asks_for_groups())
-    for (const auto& job : sweep_->jobs) look_up_groups(job.user);
-  sweep_->told_elsewhere = was_elsewhere(*sweep_);
+  look_up_users_of_sweep();
+  // Once all runs of before have been compared, what goes missing later is lost.
+  if (sweep_->told_elsewhere_before == compared_takeover_) sweep_->told_elsewhere_before = 0;
   sweep_->forgotten_before = clock::wall_us() / 1'000'000 - config_->retain_hours * 3600;
   if (sweep_->changed) {
     auto t = std::make_unique<journal::Transaction>(journal_.db());
@@ -59,15 +58,12 @@ void Importer::reconcile() {
     commit();
     fault::point("reconcile.committed");
     // Else an unchanged answer would leave what was passed over as it is.
-    if (!whole) hooks_.sweep_incomplete();
+    if (!whole)
+      hooks_.sweep_incomplete();
+    else if (sweep_->told_elsewhere_before != 0)
+      compared_takeover_ = sweep_->told_elsewhere_before;
+    journal_works();
   }
-  {
-    journal::Transaction t(journal_.db());
-    journal_.set_meta("swept_us", std::to_string(sweep_->asked_us));
-    t.commit();
-  }
-  stats_.journal_up = true;
-  log::clear("journal", "the journal can be written again");
   // Only now: had the journal failed, this sweep would be compared again.
   auto sweep = std::move(sweep_);
   if (stats_.reconciled > before) hooks_.journaled();

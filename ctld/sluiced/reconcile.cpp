@@ -30,9 +30,10 @@ bool same_run(const Run& run, const JobInfo& job, journal::Journal& journal) {
 }
 
 // A run that is open in the journal and which the sweep does not show as running.
-void missing(const Run& run, const JobInfo* now, bool told_elsewhere, Import& import) {
+void missing(const Run& run, const JobInfo* now, const Sweep& sweep, Import& import) {
   bool put_back = now != nullptr && static_cast<int64_t>(now->restart_count) > run.restart;
-  if (!put_back) return told_elsewhere ? import.told_elsewhere(run) : import.lost(run);
+  if (!put_back)
+    return run.start < sweep.told_elsewhere_before ? import.told_elsewhere(run) : import.lost(run);
   import.ended(run, nullptr, nullptr);
   import.requeued(run, 0);
 }
@@ -83,7 +84,7 @@ bool reconcile(const Sweep& sweep, journal::Journal& journal, Import& import,
       auto it = by_id.find(run.job_id);
       const JobInfo* now = it == by_id.end() ? nullptr : it->second;
       if (now != nullptr && same_run(run, *now, journal)) continue;
-      missing(run, now, sweep.told_elsewhere, import);
+      missing(run, now, sweep, import);
     }
   }
 }

@@ -21,11 +21,9 @@ struct Sweep {
   // Seconds since 1970. What ended before and is not in the journal was told and forgotten there:
   // slurmctld may remember for longer (MinJobAge=0: for ever).
   int64_t forgotten_before = 0;
-  // Another host's sluiced may have told how the runs ended that are open here and not in the
-  // answer.
-  bool told_elsewhere = false;
-  size_t controllers = 1;   // slurm.conf's
-  int64_t min_job_age = 0;  // seconds; 0: for ever
+  // Seconds since 1970. Of runs that started before, are open here and not in the answer, another
+  // host's sluiced has told the end. 0: there is none, or it stood by.
+  int64_t told_elsewhere_before = 0;
   std::vector<slurm::JobInfo> jobs;
 };
 

@@ -35,16 +35,20 @@ void tell_bound(const config::Config& config, const journal::Forgotten& taken, b
 
 }  // namespace
 
-bool retain(journal::Journal& journal, const config::Config& config, int64_t min_job_age,
+bool retain(journal::Journal& journal, const config::Config& config, int64_t min_job_age, bool hold,
             Stats& stats) {
   int64_t now = clock::wall_us();
   int64_t max_bytes = config.max_journal_mib << 20;
   journal::Transaction t(journal.db());
-  journal::Forgotten old = journal.prune(now - config.retain_hours * kHourUs, kRows);
+  journal::Forgotten old;
+  if (!hold) old = journal.prune(now - config.retain_hours * kHourUs, kRows);
   std::map<std::string, int64_t> orphans;
+  std::map<std::string, int64_t> waiting;
   for (const auto& sink : journal.queue_sinks())
-    if (!config.sinks.contains(sink))
-      orphans[sink] = journal.bury_orphans(sink, now - kOrphanHours * kHourUs);
+    if (!config.sinks.contains(sink)) {
+      if (!hold) orphans[sink] = journal.bury_orphans(sink, now - kOrphanHours * kHourUs);
+      waiting[sink] = journal.queue_length(sink);
+    }
   journal::Forgotten taken;
   // What slurmctld may still know stays: told again, by a record or a sweep, it would come back.
   if (journal.bytes_used() > max_bytes)
@@ -56,6 +60,12 @@ bool retain(journal::Journal& journal, const config::Config& config, int64_t min
     log::warning(std::to_string(old.letters) + " dead letters were removed from journal " +
                  config.journal + ", older than retain_hours=" +
                  std::to_string(config.retain_hours) + "; their events reach those sinks no more");
+  for (const auto& [sink, n] : waiting)
+    if (n > 0)
+      log::once(log::Level::warning, "no-sink:" + sink,
+                "sink " + sink + " is no longer configured and " + std::to_string(n) +
+                    " events wait for it: bring it back, or each becomes a dead letter " +
+                    std::to_string(kOrphanHours) + " hours after it was queued");
   for (const auto& [sink, n] : orphans)
     if (n > 0)
       log::warning("sink " + sink + " is no longer configured: " + std::to_string(n) +

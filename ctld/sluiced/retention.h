@@ -16,7 +16,8 @@ constexpr int64_t kOrphanHours = 72;
 
 // One pass, in a transaction of its own; true if there is more to do. Throws DbError.
 // `min_job_age`: Slurm's MinJobAge, in seconds.
-bool retain(journal::Journal& journal, const config::Config& config, int64_t min_job_age,
+// `hold`: nothing goes for its age alone, since the clock cannot be trusted.
+bool retain(journal::Journal& journal, const config::Config& config, int64_t min_job_age, bool hold,
             Stats& stats);
 
 }  // namespace sluice::daemon

@@ -22,12 +22,13 @@ constexpr int64_t kStepUs = 500'000;   // a clock set by more than that has step
 
 }  // namespace
 
-Sweeper::Sweeper(std::string slurm_conf, int64_t interval_s, std::function<void(Sweep)> swept,
-                 Stats& stats)
+Sweeper::Sweeper(std::string slurm_conf, int64_t interval_s, int64_t charged_us,
+                 std::function<void(Sweep)> swept, Stats& stats)
     : slurm_conf_(std::move(slurm_conf)),
       interval_s_(interval_s),
       swept_(std::move(swept)),
       stats_(stats),
+      charged_us_(charged_us),
       thread_([this] { loop(); }) {}
 
 Sweeper::~Sweeper() {
@@ -70,6 +71,7 @@ void Sweeper::loop() {
       wanted_ = false;
     }
     bool charged = in_charge();
+    note_charge(charged);
     if (stats_.in_charge.exchange(charged) != charged)
       log::info(charged ? "this controller is in charge now"
                         : "this controller stands by: another one's sluiced sweeps and takes what "
@@ -85,6 +87,22 @@ void Sweeper::loop() {
     if (whole_next_.exchange(false) || wanted_)
       stamp_ = 0;  // somebody missed something: an unchanged answer would not help
   }
+}
+
+// Who was not in charge for longer than slurmctld remembers finds runs open here that are over and
+// told. A slurmctld that was down meanwhile makes no difference: nobody was in charge then.
+void Sweeper::note_charge(bool charged) {
+  if (!charged) {
+    was_charged_ = false;
+    return;
+  }
+  int64_t now = clock::wall_us();
+  int64_t age_us = int64_t{slurm::facts().min_job_age} * 1'000'000;
+  bool others = slurm::facts().controllers.size() > 1;
+  bool returns = !was_charged_ && others && age_us > 0 && now - charged_us_ > age_us;
+  if (returns) took_over_us_ = now;
+  was_charged_ = true;
+  charged_us_ = now;
 }
 
 // slurmctld compares times to say that nothing changed: with its clock set back it would say so
@@ -125,8 +143,7 @@ bool Sweeper::sweep() {
   ++stats_.sweeps;
   stats_.slurm_up = true;
   log::clear("sweep", "reconciling works again");
-  result->controllers = slurm::facts().controllers.size();
-  result->min_job_age = slurm::facts().min_job_age;
+  result->told_elsewhere_before = took_over_us_ / 1'000'000;
   swept_(std::move(*result));
   return true;
 }

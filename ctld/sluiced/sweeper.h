@@ -17,9 +17,10 @@ namespace sluice::daemon {
 
 class Sweeper {
  public:
-  // `interval_s` 0: a third of MinJobAge.
-  Sweeper(std::string slurm_conf, int64_t interval_s, std::function<void(Sweep)> swept,
-          Stats& stats);
+  // `interval_s` 0: a third of MinJobAge. `charged_us`: when the process before this one was last
+  // in charge, wall clock; 0 if there was none.
+  Sweeper(std::string slurm_conf, int64_t interval_s, int64_t charged_us,
+          std::function<void(Sweep)> swept, Stats& stats);
   ~Sweeper();
   Sweeper(const Sweeper&) = delete;
   Sweeper& operator=(const Sweeper&) = delete;
@@ -35,6 +36,7 @@ class Sweeper {
   bool sweep();
   bool in_charge();
   bool clock_stepped();
+  void note_charge(bool charged);
   int64_t interval_ms();
 
   std::string slurm_conf_;
@@ -43,6 +45,11 @@ class Sweeper {
   Stats& stats_;
   int64_t stamp_ = 0;
   int64_t clock_offset_us_ = 0;
+  // When this sluiced was last in charge and when it last took over from another, that had been for
+  // so long that slurmctld forgot what it told; wall clock.
+  int64_t charged_us_;
+  int64_t took_over_us_ = 0;
+  bool was_charged_ = false;
   bool wanted_ = true;
   std::atomic<bool> whole_next_{false};
   std::atomic<bool> stop_{false};

@@ -51,7 +51,7 @@ class Reconcile : public ::testing::Test {
     Sweep s;
     s.asked_us = asked_us;
     s.forgotten_before = forgotten_before_;
-    s.told_elsewhere = told_elsewhere_;
+    s.told_elsewhere_before = told_elsewhere_before_;
     s.jobs = std::move(jobs);
     journal::Transaction t(journal_->db());
     bool whole = reconcile(
@@ -75,7 +75,7 @@ class Reconcile : public ::testing::Test {
   Import import_{*journal_, events_, stats_};
   int pauses_ = 0;
   int64_t forgotten_before_ = 0;
-  bool told_elsewhere_ = false;
+  int64_t told_elsewhere_before_ = 0;
 };
 
 TEST_F(Reconcile, WhatNoHookToldOfIsMadeUpOnce) {
@@ -112,8 +112,10 @@ TEST_F(Reconcile, AForgottenRunIsLost) {
 
 TEST_F(Reconcile, ARunThatEndedUnderAnotherControllerIsNotLost) {
   sweep({job(7, kRunning, 100)});
-  told_elsewhere_ = true;
+  sweep({job(7, kRunning, 100), job(8, kRunning, 300)});
+  told_elsewhere_before_ = 200;
   sweep({});
+  EXPECT_EQ(told(8), (Types{"slurm.job.start", "slurm.job.lost"}));  // it began here
   EXPECT_EQ(told(), (Types{"slurm.job.start"}));
   EXPECT_TRUE(journal_->open_runs(0, 10).empty());
 }
