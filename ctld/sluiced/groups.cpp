@@ -109,7 +109,9 @@ void look_up_groups(const std::string& user) {
 
 const std::vector<std::string>* groups_of(const std::string& user) {
   auto it = cache().find(user);
-  return it != cache().end() && it->second.groups ? &*it->second.groups : nullptr;
+  if (it == cache().end()) return nullptr;
+  const auto& groups = it->second.groups;
+  return groups ? &*groups : nullptr;
 }
 
 }  // namespace sluice::daemon

@@ -4,13 +4,11 @@
 #include <unistd.h>
 
 #include <ctime>
-#include <set>
 
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "ctld/sluiced/groups.h"
 
 namespace sluice::daemon {
 namespace {
@@ -300,24 +298,6 @@ void Importer::try_journal() {
   journal_.set_meta("tried_us", std::to_string(clock::wall_us()));
   t.commit();
   journal_works();
-}
-
-// Before the transaction, because the name service may be slow and the others wait for their turn.
-void Importer::look_up_users(size_t n) {
-  std::set<std::string> users;
-  bool groups = events_.asks_for_groups();
-  for (size_t i = 0; i < n; ++i) {
-    const auto& r = ready_[i].record;
-    const slurm::JobInfo* info = ready_[i].answer.job();
-    // import names a run after its user where slurmctld cannot.
-    int64_t uid = r.number("@uid");
-    if (info == nullptr && uid >= 0) users.insert(slurm::user_name(static_cast<uint32_t>(uid)));
-    if (!groups || r.job_id() == 0) continue;
-    users.insert(info != nullptr ? info->user : r.get("SLURM_JOB_USER"));
-    for (const auto& run : journal_.runs_of(r.job_id())) users.insert(run.user);
-  }
-  if (groups)
-    for (const auto& user : users) look_up_groups(user);
 }
 
 }  // namespace sluice::daemon

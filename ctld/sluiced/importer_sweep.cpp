@@ -1,11 +1,9 @@
 // What the importer does with a sweep, between its batches of records.
 #include <cstdlib>
-#include <set>
 
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
-#include "ctld/sluiced/groups.h"
 #include "ctld/sluiced/importer.h"
 
 namespace sluice::daemon {
@@ -19,14 +17,6 @@ bool stepped(const Sweep& sweep) {
 }
 
 }  // namespace
-
-void Importer::look_up_users_of_sweep() {
-  if (!events_.asks_for_groups()) return;
-  std::set<std::string> users;
-  for (const auto& job : sweep_->jobs) users.insert(job.user);
-  for (const auto& user : journal_.users_of_open_runs()) users.insert(user);
-  for (const auto& user : users) look_up_groups(user);
-}
 
 void Importer::reconcile() {
   if (more_files_) return;  // hooks come first: they know more
