@@ -1,13 +1,15 @@
 #include "ctld/hook/known_jobs.h"
 
+#include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 extern "C" {
 // slurmctld's own, from 22.05 to 26.05. Weak: a version without them takes the long way each time.
 extern void* find_job_record(uint32_t job_id) __attribute__((weak));
-extern void* find_job_array_rec(uint32_t array_job_id, uint32_t array_task_id)
-    __attribute__((weak));
+extern char* vxstrfmt(const char* format, va_list arguments) __attribute__((weak));
+extern void slurm_xfree(void** item);
 }
 
 namespace sluice::hook {
@@ -15,8 +17,6 @@ namespace {
 
 constexpr size_t kSlots = 16384;  // of 16 bytes; two jobs in one slot cost one of them the long way
 constexpr size_t kArrays = 8;     // arrays whose tasks are starting at the same time
-constexpr uint32_t kTasksAhead = 4;    // a task may be held back while later ones start
-constexpr uint32_t kIdsAhead = 16;     // ids that other submissions took meanwhile
 constexpr size_t kCommonBytes = 2048;  // the plugin in sbatch allows 1024 for the sinks
 
 // What sinks are chosen by. Of a job with several partitions, or one that was changed meanwhile, a
@@ -26,7 +26,6 @@ constexpr const char* kCommon[kMaxCommon] = {
     "SPANK_EVENT_SINK=", "SLURM_JOB_USER=",      "SLURM_JOB_UID=",     "SLURM_JOB_GID=",
     "SLURM_JOB_GROUP=",  "SLURM_JOB_PARTITION=", "SLURM_JOB_ACCOUNT=",
 };
-constexpr uint32_t kMaxTask = 4'000'001;  // Slurm's MAX_ARRAY_SIZE bound; far from its special ids
 
 struct Slot {
   const void* record;
@@ -37,9 +36,6 @@ constinit Slot slots[kSlots] = {};
 
 struct Array {
   uint32_t array_job_id;
-  uint32_t last_task;
-  uint32_t step;
-  uint32_t last_id;
   size_t common;  // strings in text, one after the other with their NULs
   char text[kCommonBytes];
 };
@@ -69,11 +65,33 @@ bool number(char** env, const char* name, uint32_t* out) {
   return false;
 }
 
-// Tasks of one array get their ids one after the other; the last one keeps the array's own.
-uint32_t id_of_task(const void* job_record, const Array& array) {
-  for (uint32_t id = array.last_id + 1; id <= array.last_id + kIdsAhead; ++id)
-    if (is(job_record, id)) return id;
-  return is(job_record, array.array_job_id) ? array.array_job_id : 0;
+// As slurmctld's own log names a job ("%pJ"): JobId=7, JobId=7_3(9) of task 3 that is job 9,
+// JobId=7+1(8) of a component. What is not known stays 0.
+struct Name {
+  uint32_t job_id;
+  uint32_t array_job_id;
+  uint32_t array_task_id;
+};
+
+char* print(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char* text = vxstrfmt(format, arguments);
+  va_end(arguments);
+  return text;
+}
+
+Name name_of(const void* job_record) {
+  Name name = {};
+  char* text = print("%pJ", job_record);
+  if (text == nullptr) return name;
+  unsigned first = 0;
+  unsigned task = 0;
+  unsigned id = 0;
+  if (sscanf(text, "JobId=%u_%u(%u)", &first, &task, &id) == 3) name = {id, first, task};
+  void* item = text;
+  slurm_xfree(&item);
+  return name;
 }
 
 // False if they do not fit: this array's tasks take the long way.
@@ -100,7 +118,7 @@ void give_common(const Array& array, Task* task) {
 }  // namespace
 
 bool can_look_up() {
-  return find_job_record != nullptr && find_job_array_rec != nullptr;
+  return find_job_record != nullptr;
 }
 
 uint32_t known_id(const void* job_record) {
@@ -122,40 +140,29 @@ uint32_t id_at_completion(const void* job_record) {
 }
 
 Task known_task(const void* job_record) {
-  if (!can_look_up()) return {};
+  if (!can_look_up() || vxstrfmt == nullptr) return {};
+  bool any = false;
   for (Array& array : arrays) {
-    if (array.array_job_id == 0) continue;
     // The record with the array's own id goes last: the array is over.
-    if (find_job_record(array.array_job_id) == nullptr) {
+    if (array.array_job_id != 0 && find_job_record(array.array_job_id) == nullptr)
       array.array_job_id = 0;
-      continue;
-    }
-    for (uint32_t k = 1; k <= kTasksAhead; ++k) {
-      uint32_t task = array.last_task + k * array.step;
-      if (find_job_array_rec(array.array_job_id, task) != job_record) continue;
-      uint32_t id = id_of_task(job_record, array);
-      if (id == 0) return {};
-      array.last_task = task;
-      if (id != array.array_job_id) array.last_id = id;
-      Task known{id, array.array_job_id, task, {}, 0};
-      give_common(array, &known);
-      return known;
-    }
+    any = any || array.array_job_id != 0;
+  }
+  if (!any) return {};
+  Name name = name_of(job_record);
+  if (name.job_id == 0 || name.array_job_id == 0 || !is(job_record, name.job_id)) return {};
+  for (const Array& array : arrays) {
+    if (array.array_job_id != name.array_job_id) continue;
+    Task known{name.job_id, name.array_job_id, name.array_task_id, {}, 0};
+    give_common(array, &known);
+    return known;
   }
   return {};
 }
 
 void remember_task(char** env) {
   Array seen = {};
-  seen.step = 1;
-  if (!number(env, "SLURM_ARRAY_JOB_ID", &seen.array_job_id) ||
-      !number(env, "SLURM_ARRAY_TASK_ID", &seen.last_task) ||
-      !number(env, "SLURM_JOB_ID", &seen.last_id))
-    return;
-  number(env, "SLURM_ARRAY_TASK_STEP", &seen.step);
-  if (seen.step == 0) seen.step = 1;
-  if (seen.last_task > kMaxTask || seen.step > kMaxTask) return;
-  if (!keep_common(env, &seen)) return;
+  if (!number(env, "SLURM_ARRAY_JOB_ID", &seen.array_job_id) || !keep_common(env, &seen)) return;
   for (Array& array : arrays)
     if (array.array_job_id == seen.array_job_id) {
       array = seen;

@@ -2,13 +2,13 @@
 // (100 to 200 µs under its write lock, most of it in clearing a 256 KiB buffer for each variable)
 // to say again what sluiced can learn from a job id.
 //
-// Nothing here looks into slurmctld's structures. A guess is a job id, and it is right if and only
-// if slurmctld's own look-up of that id (find_job_record, find_job_array_rec: a hash table each)
-// gives back the very pointer the hook was called with. Where no guess is right, the caller takes
+// Nothing here looks into slurmctld's structures. Which job a record is says slurmctld's log (its
+// "%pJ"), or a guess; it is right if and only if slurmctld's own look-up of that id, in a hash
+// table, gives back the very pointer the hook was called with. Where that fails, the caller takes
 // the long way.
 //
-// Plain static memory, no allocation. The hooks run under slurmctld's job write lock, which orders
-// them; nothing else calls this.
+// Plain static memory; Slurm's own allocation for one short text. The hooks run under slurmctld's
+// job write lock, which orders them; nothing else calls this.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace sluice::hook {
 
 constexpr size_t kMaxCommon = 7;
 
-// True if this slurmctld has the look-ups.
+// True if this slurmctld has the look-up.
 bool can_look_up();
 
 // The id of a job whose start or end was seen before; 0 if it must be asked for.
