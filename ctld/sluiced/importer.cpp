@@ -14,6 +14,7 @@ namespace sluice::daemon {
 namespace {
 
 constexpr size_t kBatch = 512;                // records in one transaction
+constexpr int kRestMs = 2;                    // after each look at the inbox
 constexpr int64_t kTickMs = 500;              // the longest sleep
 constexpr int64_t kRescanMs = 5'000;          // should the watch have missed something
 constexpr int64_t kCommitAgainMs = 1'000;     // after the journal could not be written
@@ -134,6 +135,9 @@ void Importer::loop() {
 void Importer::wait() {
   bool busy = (more_files_ && reader_.outstanding() < kMostHeld) ||
               (!ready_.empty() && clock::mono_ms() >= commit_retry_ms_);
+  // While this thread rests, hooks wake nobody who would take slurmctld's processor or the folder's
+  // lock, and what they leave shares a transaction.
+  if (!busy) ::poll(nullptr, 0, kRestMs);
   pollfd fds[2] = {{event_.get(), POLLIN, 0}, {reader_open_ ? reader_.fd() : -1, POLLIN, 0}};
   ::poll(fds, 2, busy ? 0 : static_cast<int>(kTickMs));
   event_.take();

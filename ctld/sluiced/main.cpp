@@ -2,6 +2,7 @@
 // SIGTERM and SIGINT stop it, SIGHUP reloads its configuration.
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
@@ -89,6 +90,14 @@ void serve(daemon::Daemon& d, int signals) {
   log::info("sluiced stops");
 }
 
+// A hook's rename wakes the importer, which must not take the processor from a slurmctld that holds
+// its write lock: batch processes wait for their turn when they wake. All threads inherit it.
+void yield_to_slurm() {
+  sched_param none{};
+  if (::sched_setscheduler(0, SCHED_BATCH, &none) != 0)
+    log::debug("sched_setscheduler: " + std::string(strerror(errno)));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -128,6 +137,7 @@ int main(int argc, char** argv) {
     log::error(lock.error().what);
     return EXIT_FAILURE;
   }
+  yield_to_slurm();
   Fd signals = take_signals();
   std::unique_ptr<daemon::Daemon> d;
   if (role == config::Role::controller) {
