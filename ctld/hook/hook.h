@@ -4,8 +4,8 @@
 // of it comes from slurmctld's own job_common_env_vars(): the documented environment of
 // PrologSlurmctld and EpilogSlurmctld, the job's SPANK_* variables first. That is costly, so it is
 // called once a job, and once an array; otherwise the record says which job it is (known_jobs.h)
-// and sluiced learns the rest from slurmctld. Where slurm.conf has
-// RequeueExit or RequeueExitHold, it is called for each end as well.
+// and sluiced learns the rest from slurmctld. Where slurm.conf has RequeueExit or RequeueExitHold,
+// it is called for each end as well.
 #pragma once
 
 #include <cstdint>

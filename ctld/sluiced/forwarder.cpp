@@ -57,9 +57,7 @@ void Forwarder::submit(std::vector<inbox::RawRecord> records, Committed committe
         fd && ::write(fd.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
     {
       std::lock_guard lock(mutex_);
-      if (good) {
-        waiting_[record.id] = {committed, clock::mono_ms()};
-      }
+      if (good) waiting_[record.id] = {committed, clock::mono_ms()};
     }
     if (good) keeps(record.id, bytes.size());
     if (good && ::rename(hidden.c_str(), (dir_ + "/" + record.id).c_str()) == 0) continue;

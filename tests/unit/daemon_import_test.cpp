@@ -1,19 +1,13 @@
 // What a record becomes where slurmctld's answer is missing or about another run: the sinks it
 // reaches.
-#include "ctld/sluiced/import.h"
-
-#include <gtest/gtest.h>
-
-#include "tests/unit/temp_journal.h"
+#include "tests/unit/importing.h"
+#include "tests/unit/slurm_says.h"
 
 namespace sluice::daemon {
 namespace {
 
 using inbox::RawRecord;
 using Fields = std::map<std::string, std::string>;
-
-constexpr uint32_t kPending = 0;
-constexpr uint32_t kRunning = 1;
 
 RawRecord hook(const char* kind, int64_t at, Fields fields) {
   RawRecord r;
@@ -41,38 +35,20 @@ RawRecord short_start() {
                {"SLURM_JOB_ACCOUNT", "physics"}});
 }
 
-Answer silent() {
-  Answer a;
-  a.status = Answer::Status::unreachable;
-  return a;
-}
-
 Answer says(uint32_t state, int64_t start, uint32_t restart, const char* partition = "main") {
-  Answer a;
-  a.status = Answer::Status::found;
-  a.info.emplace();
-  a.info->job_id = 7;
-  a.info->state = state;
-  a.info->start_time = start;
-  a.info->restart_count = restart;
-  a.info->user = "alice";
-  a.info->partition = partition;
-  a.info->account = "physics";
-  return a;
+  slurm::JobInfo info = job_info(7, state, start, restart);
+  info.partition = partition;
+  info.account = "physics";
+  return found(info);
 }
 
-class Imported : public ::testing::Test {
+class Imported : public Importing {
  protected:
   Imported() {
     auto config = std::make_shared<config::Config>();
     for (const char* name : {"log", "main", "other"}) config->sinks[name].name = name;
     config->partitions = {{"main", "main"}, {"other", "other"}};
     events_.set_config(config);
-  }
-  void import(const RawRecord& r, const Answer& answer) {
-    journal::Transaction t(journal_->db());
-    import_.record(r, answer);
-    t.commit();
   }
   // The types of what waits for the sink.
   std::vector<std::string> queued(const char* sink) {
@@ -81,11 +57,6 @@ class Imported : public ::testing::Test {
     return out;
   }
   using Types = std::vector<std::string>;
-
-  sluice::testing::TempJournal journal_;
-  Stats stats_;
-  Events events_{*journal_, "c", stats_};
-  Import import_{*journal_, events_, stats_};
 };
 
 TEST_F(Imported, AnEndWhoseOutcomeNobodyKnowsIsTakenForAFailure) {

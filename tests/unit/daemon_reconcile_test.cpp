@@ -1,34 +1,22 @@
 // What a sweep makes up for: starts, ends, cancels and losses that no hook told of, each once.
 #include "ctld/sluiced/reconcile.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
 
 #include "common/base/clock.h"
-#include "tests/unit/temp_journal.h"
+#include "tests/unit/importing.h"
+#include "tests/unit/slurm_says.h"
 
 namespace sluice::daemon {
 namespace {
 
 using slurm::JobInfo;
 
-constexpr uint32_t kPending = 0;
-constexpr uint32_t kRunning = 1;
-constexpr uint32_t kComplete = 3;
-constexpr uint32_t kCancelled = 4;
-
 JobInfo job(uint32_t id, uint32_t state, int64_t start, uint32_t restart = 0) {
-  JobInfo j;
-  j.job_id = id;
-  j.state = state;
+  JobInfo j = job_info(id, state, start, restart);
   j.submit_time = 50;
-  j.start_time = start;
   j.end_time = state >= kComplete ? start + 30 : 0;
-  j.restart_count = restart;
-  j.user = "alice";
   j.uid = 1000;
-  j.nodes = "n0";
   return j;
 }
 
@@ -39,7 +27,7 @@ JobInfo cancelled(uint32_t id, int64_t when) {
   return j;
 }
 
-class Reconcile : public ::testing::Test {
+class Reconcile : public Importing {
  protected:
   Reconcile() { events_.set_config(std::make_shared<config::Config>()); }
 
@@ -69,10 +57,6 @@ class Reconcile : public ::testing::Test {
   }
   using Types = std::vector<std::string>;
 
-  sluice::testing::TempJournal journal_;
-  Stats stats_;
-  Events events_{*journal_, "c", stats_};
-  Import import_{*journal_, events_, stats_};
   int pauses_ = 0;
   int64_t forgotten_before_ = 0;
   int64_t told_elsewhere_before_ = 0;

@@ -2,16 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "ctld/sluiced/runs.h"
+#include "tests/unit/slurm_says.h"
 #include "tests/unit/temp_journal.h"
 
 namespace sluice::daemon {
 namespace {
 
 using inbox::RawRecord;
-
-constexpr uint32_t kPending = 0;
-constexpr uint32_t kRunning = 1;
-constexpr uint32_t kComplete = 3;
 
 RawRecord hook(const char* kind, int64_t at, int64_t restart = 0, const char* nodes = "n0") {
   RawRecord r;
@@ -34,22 +31,7 @@ RawRecord from_node(const char* kind, int64_t at, int64_t restart = 0) {
 }
 
 Answer says(uint32_t state, int64_t start, uint32_t restart = 0) {
-  Answer a;
-  a.status = Answer::Status::found;
-  a.info.emplace();
-  a.info->job_id = 7;
-  a.info->state = state;
-  a.info->start_time = start;
-  a.info->restart_count = restart;
-  a.info->nodes = "n0";
-  a.info->user = "alice";
-  return a;
-}
-
-Answer silent() {
-  Answer a;
-  a.status = Answer::Status::unreachable;
-  return a;
+  return found(job_info(7, state, start, restart));
 }
 
 class Runs : public ::testing::Test {
@@ -326,9 +308,7 @@ TEST_F(Runs, NodeRecordLongAfterTheEndIsAskedForAndIsTheOldRunsOnlyIfNobodyHasTh
   journal_->save_run(old.run);
   EXPECT_TRUE(run_of_node(*journal_, from_node("exit", 200), Answer{}));
   EXPECT_FALSE(run_of_node(*journal_, from_node("exit", 900), Answer{}));
-  Answer unknown;
-  unknown.status = Answer::Status::unknown_job;
-  EXPECT_EQ(run_of_node(*journal_, from_node("exit", 900), unknown)->run.row, old.run.row);
+  EXPECT_EQ(run_of_node(*journal_, from_node("exit", 900), unknown())->run.row, old.run.row);
   Found other = *run_of_node(*journal_, from_node("launch", 900), says(kRunning, 890));
   EXPECT_NE(other.run.row, old.run.row);
 }

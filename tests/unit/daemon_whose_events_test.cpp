@@ -1,28 +1,20 @@
 // Records into events, where it matters whose they are and who says so.
-#include "ctld/sluiced/import.h"
-
-#include <gtest/gtest.h>
-
 #include <set>
 
-#include "tests/unit/temp_journal.h"
+#include "tests/unit/importing.h"
+#include "tests/unit/slurm_says.h"
 
 namespace sluice::daemon {
 namespace {
 
 using inbox::RawRecord;
 
-class Records : public ::testing::Test {
+class Records : public Importing {
  protected:
   Records() {
     auto config = std::make_shared<config::Config>();
     config->sinks["log"].name = "log";
     events_.set_config(config);
-  }
-  void import(const RawRecord& r, const Answer& answer = {}) {
-    journal::Transaction t(journal_->db());
-    import_.record(r, answer);
-    t.commit();
   }
   // Whose events are queued to the sink, as "type user".
   std::multiset<std::string> queued() {
@@ -34,11 +26,6 @@ class Records : public ::testing::Test {
     return out;
   }
   using Set = std::multiset<std::string>;
-
-  sluice::testing::TempJournal journal_;
-  Stats stats_;
-  Events events_{*journal_, "c", stats_};
-  Import import_{*journal_, events_, stats_};
 };
 
 RawRecord record(const char* kind, uint32_t job, int64_t at,
@@ -53,23 +40,11 @@ RawRecord record(const char* kind, uint32_t job, int64_t at,
 }
 
 Answer running(uint32_t job, const char* user, uint32_t uid, int64_t start) {
-  Answer a;
-  a.status = Answer::Status::found;
-  a.info.emplace();
-  a.info->job_id = job;
-  a.info->state = 1;
-  a.info->submit_time = start - 1;
-  a.info->start_time = start;
-  a.info->user = user;
-  a.info->uid = uid;
-  a.info->nodes = "n0";
-  return a;
-}
-
-Answer gone() {
-  Answer a;
-  a.status = Answer::Status::unknown_job;
-  return a;
+  slurm::JobInfo info = job_info(job, kRunning, start);
+  info.submit_time = start - 1;
+  info.user = user;
+  info.uid = uid;
+  return found(info);
 }
 
 TEST_F(Records, ANodeCannotMakeUpSlurmsOwnEvents) {
@@ -119,11 +94,11 @@ TEST_F(Records, ComponentsCancelledWhilePendingShareTheirSinks) {
                    {"SLURM_JOB_USER", "alice"},
                    {"SPANK_EVENT_SINK", selection}});
   };
-  import(comp(7, ""), gone());
+  import(comp(7, ""), unknown());
   EXPECT_TRUE(queued().empty());
-  import(comp(8, "log"), gone());
+  import(comp(8, "log"), unknown());
   EXPECT_EQ(queued().size(), 2U);
-  import(comp(9, ""), gone());
+  import(comp(9, ""), unknown());
   EXPECT_EQ(queued().size(), 3U);
 }
 
