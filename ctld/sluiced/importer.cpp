@@ -175,6 +175,7 @@ void Importer::take_arrivals() {
 
 bool Importer::open_inbox() {
   if (reader_open_) return true;
+  more_files_ = false;  // there are none without the folder, and nodes must not wait for them
   int64_t now = clock::mono_ms();
   if (now < reader_retry_ms_) return false;
   reader_retry_ms_ = now + kCommitAgainMs;

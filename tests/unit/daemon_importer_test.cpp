@@ -86,6 +86,20 @@ TEST_F(Inbox, WhatIsGoneIsForgotten) {
   EXPECT_LE(journal_->imported().size(), 2U);
 }
 
+TEST_F(Inbox, NodesDoNotWaitForAFolderThatIsGone) {
+  std::string first = put(1);
+  for (int n = 2; n <= 5000; ++n) put(n);  // more than are read at once
+  auto i = importer();
+  ASSERT_TRUE(eventually([&] { return !there(first); }));
+  std::filesystem::rename(folder_.path(), folder_.path() + ".gone");
+  inbox::RawRecord r;
+  r.kind = "gap";
+  std::atomic<int> answers = 0;
+  i->submit({r}, [&](const Commit&) { ++answers; });
+  EXPECT_TRUE(eventually([&] { return answers == 1; }));
+  std::filesystem::rename(folder_.path() + ".gone", folder_.path());
+}
+
 TEST_F(Inbox, SendersWithTooMuchAreSentAway) {
   auto i = importer();
   inbox::RawRecord big;
