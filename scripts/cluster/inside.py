@@ -31,14 +31,18 @@ class Inside:
             connection.close()
             raise
         connection.settimeout(10)
+        uid = peer_of(connection)[1]
+        if uid != 0:  # we would run programs of its file system, as root
+            connection.close()
+            raise RuntimeError(f"{self.layout.socket}: user {uid} listens there, not root: "
+                               "this is no cluster of ours")
         return connection
 
     @property
     def supervisor_pid(self):
         """Its process id, seen from outside; OSError when it does not run."""
         with self._connect() as connection:
-            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-            return struct.unpack("3i", credentials)[0]
+            return peer_of(connection)[0]
 
     def is_up(self):
         try:
@@ -130,6 +134,11 @@ class Inside:
     def wait_ended(self, name, deadline=20):
         wait_until(lambda: self.pid_of(name) is None, deadline, f"end of {name}", every=0.01)
         return self.exit_of(name)
+
+
+def peer_of(connection):
+    """Process, user and group at the other end, as the kernel knows them."""
+    return struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
 
 
 class CommandFailed(RuntimeError):

@@ -5,6 +5,7 @@ and without a single capability on either.
 """
 
 import json
+import os
 import shutil
 
 from . import daemons
@@ -31,8 +32,13 @@ def start_all(cluster, settings):
     layout, config = cluster.layout, cluster.config
     user = config.users[USER][0]
     run = layout.dir / "run"
-    run.mkdir(mode=0o755)
+    run.mkdir(mode=0o755, exist_ok=True)
     shutil.chown(run, user, user)
+    # What sbatch checks --event-sink against is written last; a node's socket is.
+    written = {"sluiced": run / "sinks", **{f"sluiced-{node}": layout.node(node) / SOCKET
+                                            for node in config.node_names()}}
+    for path in written.values():
+        path.unlink(missing_ok=True)  # an earlier one's, which says nothing of this
     # The cluster's port block has one more than Slurm uses.
     listen = f"127.0.0.1:{cluster.port + 3 + config.nodes}"
     controller = {
@@ -61,15 +67,19 @@ def start_all(cluster, settings):
                              [*UNPRIVILEGED, *daemons.sluiced(layout, path, node)], hostname=node)
 
     def started():
-        if cluster.pid_of("sluiced") is None:
-            log = layout.log / "sluiced.out"
-            raise GaveUp(f"sluiced ended: {cluster.exit_of('sluiced')}; {log}:\n{log.read_text()}")
-        return (run / "sinks").exists()  # what sbatch checks --event-sink against is written last
+        daemons_now = cluster.daemons()
+        for name in written:
+            if daemons_now[name]["exit"] is not None:
+                log = layout.log / f"{name}.out"
+                raise GaveUp(f"{name} ended: {daemons_now[name]['exit']}; "
+                             f"{log}:\n{log.read_text()}")
+        return all(path.exists() for path in written.values())
     wait_until(started, 15, "sluiced's start", every=0.01)
 
 
 def private(path, text, user=0):
     """A file that `user` alone can read."""
-    path.write_text(text)
-    path.chmod(0o600)
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
     shutil.chown(path, user, user)

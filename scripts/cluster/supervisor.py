@@ -38,10 +38,12 @@ class Supervisor:
             raise RuntimeError(f"{name} runs already")
         # Else a signal that comes before the exec is taken, and forgotten, by Python.
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-        pid = os.fork()
-        if pid == 0:
-            self._exec(argv, env, hostname, log)
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._exec(argv, env, hostname, log)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         self.daemons[name] = {"pid": pid, "exit": None, "started": time.time()}
         return pid
 

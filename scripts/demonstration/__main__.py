@@ -1,5 +1,5 @@
 """What scripts/demo shows, given a build folder: a private Slurm, sluiced on its controller and on
-both nodes, a webhook receiver, five kinds of jobs, and every event as it arrives.
+both nodes, a webhook receiver, six kinds of jobs, and every event as it arrives.
 """
 
 import json
@@ -56,7 +56,8 @@ def main():
     if len(sys.argv) != 2 or not Path(sys.argv[1], "ctld/sluiced/sluiced").exists():
         return f"demo: {' '.join(sys.argv[1:]) or 'no folder'}: no sluiced is built there"
     # As Ctrl-C: the cluster goes down on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: terminated"))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("demo: terminated"))
     folder = Path(tempfile.mkdtemp(prefix="sluice-demo-"))
     good = False
     try:
