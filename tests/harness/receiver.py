@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Callable, Optional
 
@@ -35,6 +35,8 @@ class Misbehaviour:
     body: bytes = b""
     times: float = 1  # float("inf"): for ever
     matching: Callable[[Request], bool] = lambda request: True
+    # A status and a body made for the request, in place of those above.
+    reply: Optional[Callable[[Request], tuple]] = None
     delay: float = 0.0  # seconds before answering
     # "close": half an answer, then close; "hang": no answer until the receiver goes down;
     # "garbage": bytes that are no HTTP; "reset": close before any byte.
@@ -159,6 +161,9 @@ class Receiver:
     def _answer(self, handler, request):
         with self._lock:
             rule = self._rule_for(request)
+            if rule.reply:
+                status, body = rule.reply(request)
+                rule = replace(rule, status=status, body=body)
             if rule.mode == "answer":
                 request.answered = rule.status
             self.requests.append(request)
