@@ -21,6 +21,7 @@ namespace sluice::inbox {
 namespace {
 
 constexpr int64_t kOrphanAgeSeconds = 60;
+constexpr int64_t kUnreadAgainMs = 1'000;
 constexpr size_t kMaxBad = 1000;  // files kept in DIR/bad; more would fill the inbox itself
 
 bool is_bad_dir(const std::string& name) {
@@ -95,6 +96,11 @@ bool Reader::drain() {
 std::vector<RawRecord> Reader::scan(size_t max) {
   if (!marked_) see_to_gap_marker();
   if (!stuck_.empty()) remove_stuck();
+  if (int64_t now = clock::mono_ms(); now - unread_ms_ > kUnreadAgainMs) {
+    unread_.clear();
+    unread_ms_ = now;
+  }
+  more_ = false;
   std::vector<std::string> names;
   std::vector<std::string> hidden;
   DIR* d = ::opendir(dir_.c_str());
@@ -112,7 +118,7 @@ std::vector<RawRecord> Reader::scan(size_t max) {
       continue;
     }
     if (name == kGapFile || is_bad_dir(name) || taken_.contains(name) || ignored_.contains(name) ||
-        stuck_.contains(name))
+        stuck_.contains(name) || unread_.contains(name))
       continue;
     names.push_back(std::move(name));
   }
@@ -120,7 +126,8 @@ std::vector<RawRecord> Reader::scan(size_t max) {
   adopt_orphans(hidden);
   if (names.size() > max)
     std::ranges::nth_element(names, names.begin() + static_cast<ptrdiff_t>(max));
-  if (names.size() > max) names.resize(max);
+  more_ = names.size() > max;
+  if (more_) names.resize(max);
   std::ranges::sort(names);
   std::vector<RawRecord> out;
   out.reserve(names.size());
@@ -141,7 +148,9 @@ std::vector<RawRecord> Reader::scan(size_t max) {
     }
     auto bytes = file::read(path, kMaxFile);
     if (!bytes) {
-      // No fault of the record's: too many open files, a wrong group. It is read again.
+      // No fault of the record's: too many open files, a wrong group. It is read again, and those
+      // behind it do not wait.
+      unread_.insert(name);
       log::once(log::Level::error, "inbox-read:" + dir_,
                 "inbox: " + bytes.error().what + "; tried again, nothing is lost");
       continue;
@@ -169,7 +178,9 @@ bool Reader::remove(const std::string& id) {
 
 void Reader::remove_stuck() {
   std::erase_if(stuck_, [this](const std::string& id) {
-    return ::unlink((dir_ + "/" + id).c_str()) == 0 || errno == ENOENT;
+    if (::unlink((dir_ + "/" + id).c_str()) != 0 && errno != ENOENT) return false;
+    removed_.push_back(id);
+    return true;
   });
   if (stuck_.empty())
     log::clear("inbox-stuck:" + dir_, "inbox " + dir_ + ": records can be removed again");

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/error.h"
@@ -39,6 +40,10 @@ class Reader {
   // The record's effect is durable: the file goes. False if it could not: scan() tries again and
   // does not return it any more.
   bool remove(const std::string& id);
+  // Those that scan() removed since the last call, after remove() could not.
+  std::vector<std::string> take_removed() { return std::exchange(removed_, {}); }
+  // There were more than the last scan() could return.
+  bool more() const { return more_; }
 
   // What was returned and not removed is returned again by the next scan().
   void forget() { taken_.clear(); }
@@ -66,7 +71,11 @@ class Reader {
   std::set<std::string> taken_;    // returned by scan, not yet removed
   std::set<std::string> ignored_;  // could not be moved away
   std::set<std::string> stuck_;    // done with, and could not be removed
-  bool marked_ = false;            // the gap marker is there
+  std::vector<std::string> removed_;
+  std::set<std::string> unread_;  // could not be read a moment ago
+  int64_t unread_ms_ = 0;
+  bool more_ = false;
+  bool marked_ = false;  // the gap marker is there
   uint64_t set_aside_ = 0;
   size_t kept_bad_ = 0;  // files in DIR/bad
   bool bad_counted_ = false;

@@ -1,6 +1,7 @@
 // The inbox's two sides on a real folder: what is written is read, what does not belong is set
 // aside, what was dropped is told.
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <thread>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/inbox/format.h"
 #include "common/inbox/reader.h"
@@ -185,6 +187,35 @@ TEST_F(Inbox, LitterIsSetAside) {
   EXPECT_TRUE(std::filesystem::exists(dir_ / "bad/notes.txt"));
   EXPECT_EQ(reader_.scan(100).size(), 0U);
   EXPECT_EQ(reader_.set_aside(), litter.size() + 4);
+}
+
+// As root reads everything, this is somebody else for as long as it lives.
+class AsNobody {
+ public:
+  AsNobody() { ::setfsuid(65534); }
+  ~AsNobody() { ::setfsuid(::getuid()); }
+};
+
+TEST_F(Inbox, WhatCannotBeReadHoldsUpNobody) {
+  ::chmod(dir_.path().c_str(), 0755);
+  std::vector<std::string> names;
+  for (int n = 1; n <= 4; ++n) {
+    names.push_back("000000000000000" + std::to_string(n) + "-0badcafe-1-0");
+    std::string path = dir_.path() + "/" + names.back();
+    ASSERT_TRUE(file::write_atomic(path, whole(), n <= 2 ? 0 : 0644).has_value());
+  }
+  {
+    AsNobody nobody;
+    EXPECT_EQ(reader_.scan(2).size(), 0U);
+    EXPECT_TRUE(reader_.more());
+    auto got = reader_.scan(2);
+    ASSERT_EQ(got.size(), 2U);
+    EXPECT_EQ(got[0].id, names[2]);
+    EXPECT_FALSE(reader_.more());
+  }
+  EXPECT_EQ(reader_.scan(2).size(), 0U);  // not again at once
+  clock::advance_for_tests(1'100);
+  EXPECT_EQ(reader_.scan(2).size(), 2U);
 }
 
 TEST_F(Inbox, RecordOfAWriterThatDiedIsAdopted) {
