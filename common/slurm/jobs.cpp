@@ -2,10 +2,12 @@
 
 #include <pwd.h>
 
-#include <ctime>
 #include <map>
 #include <memory>
 #include <mutex>
+
+#include "common/base/clock.h"
+#include "common/base/entry.h"
 
 extern "C" {
 #include <slurm/slurm.h>
@@ -20,23 +22,26 @@ extern slurm_conf_t slurm_conf;
 }
 
 namespace sluice::slurm {
-// A sweep of many jobs asks for few users.
-std::string user_name(uint32_t uid) {
+std::string user_name(uint32_t uid, int64_t max_age_s) {
   static std::mutex mutex;
-  static std::map<uint32_t, std::pair<time_t, std::string>> known;
-  time_t now = time(nullptr);
+  static std::map<uint32_t, std::pair<int64_t, std::string>> known;  // by when it was asked for
+  if (uid == UINT32_MAX) return {};                                  // nobody
+  int64_t now = clock::mono_ms() / 1000;
   {
     std::lock_guard lock(mutex);
     auto it = known.find(uid);
-    if (it != known.end() && now - it->second.first < 600) return it->second.second;
+    if (it != known.end() && now - it->second.first < max_age_s) return it->second.second;
   }
-  char buf[4096];
+  std::string buffer;
   passwd pw{};
   passwd* found = nullptr;
-  std::string name = getpwuid_r(uid, &pw, buf, sizeof buf, &found) == 0 && found != nullptr
-                         ? found->pw_name
-                         : std::to_string(uid);
+  int rc = with_room(&buffer,
+                     [&](char* at, size_t size) { return getpwuid_r(uid, &pw, at, size, &found); });
   std::lock_guard lock(mutex);
+  auto it = known.find(uid);
+  // An error is not remembered: a name service that is away is back before long.
+  if (rc != 0) return it != known.end() ? it->second.second : std::to_string(uid);
+  std::string name = found != nullptr ? found->pw_name : std::to_string(uid);
   known[uid] = {now, name};
   return name;
 }
@@ -214,6 +219,7 @@ ClusterFacts facts() {
   out.slurm_uid = slurm_conf.slurm_user_id;
   out.min_job_age = slurm_conf.min_job_age;
   out.message_timeout = slurm_conf.msg_timeout;
+  out.slurmctld_timeout = slurm_conf.slurmctld_timeout;
   for (uint32_t i = 0; i < slurm_conf.control_cnt; ++i)
     out.controllers.push_back(str(slurm_conf.control_machine[i]));
   out.prep_plugins = str(slurm_conf.prep_plugins);

@@ -56,15 +56,16 @@ std::expected<std::vector<JobInfo>, JobsError> load_job(uint32_t job_id);
 // to pass next. 50,000 jobs take some 100 MiB here: for a short-lived process.
 Result<std::vector<JobInfo>> load_jobs(int64_t since, int64_t* stamp);
 
-// The user's name, remembered for ten minutes; the number where there is none. May block in the
-// name service.
-std::string user_name(uint32_t uid);
+// The user's name, asked for again when it is `max_age_s` old; the number where there is none,
+// nothing for UINT32_MAX. May block in the name service. Any thread.
+std::string user_name(uint32_t uid, int64_t max_age_s = 600);
 
 struct ClusterFacts {
   std::string cluster;
   uint32_t slurm_uid = 0;
   uint32_t min_job_age = 0;  // seconds; how long an ended job stays known
   uint32_t message_timeout = 0;
+  int64_t slurmctld_timeout = 0;         // seconds until a backup takes over
   std::vector<std::string> controllers;  // host names, primary first
   std::string prep_plugins, jobcomp_type, prep_params, plugstack, plugin_dir, slurmctld_pidfile;
 };

@@ -1,6 +1,5 @@
 #include "ctld/sluiced/emit.h"
 
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,15 +22,6 @@ constexpr size_t kMostBuckets = 10'000;
 std::string boot_id() {
   auto text = file::read("/proc/sys/kernel/random/boot_id", 64);
   return text && text->size() >= 8 ? text->substr(0, 8) : "00000000";
-}
-
-std::string user_name(uid_t uid) {
-  char buf[4096];
-  passwd pw{};
-  passwd* found = nullptr;
-  return getpwuid_r(uid, &pw, buf, sizeof buf, &found) == 0 && found != nullptr
-             ? found->pw_name
-             : std::to_string(uid);
 }
 
 }  // namespace
@@ -162,7 +152,7 @@ void Emit::finish(Task task) {
                 " is in no job of this host: sluice emit works inside a running job"));
   }
   task.record.fields["@job_id"] = std::to_string(job);
-  task.record.fields["@user"] = user_name(task.caller.uid);
+  task.record.fields["@user"] = slurm::user_name(task.caller.uid);
   std::string id = task.record.id;
   std::vector<inbox::RawRecord> records;
   records.push_back(std::move(task.record));
