@@ -4,12 +4,13 @@
 #include <pwd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <map>
 #include <optional>
 
 #include "common/base/clock.h"
+#include "common/base/entry.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 
 namespace sluice::daemon {
 namespace {
@@ -18,8 +19,7 @@ constexpr int64_t kAgeMs = 300'000;
 constexpr int64_t kLessMs = 3'600'000;  // for so long an answer that names fewer groups is doubted
 constexpr int64_t kSlowMs = 1'000;
 constexpr int64_t kQuietMs = 60'000;  // after the name service failed, or was slow
-constexpr size_t kLeast = 16U << 10;  // bytes for an entry
-constexpr size_t kMost = 16U << 20;   // a group of half a million members
+constexpr int64_t kFailedMs = 1'000;  // after it failed at once, for users of whom nothing is known
 constexpr size_t kMostUsers = 100'000;
 
 struct Known {
@@ -28,24 +28,19 @@ struct Known {
   std::optional<std::vector<std::string>> groups;
 };
 
-// Calls `get` with a larger buffer until the entry fits. Its error, 0 also where there is no entry.
-template <class Get>
-int with_room(std::string* buffer, Get get) {
-  for (;;) {
-    if (buffer->size() < kLeast) buffer->resize(kLeast);
-    int rc = get(buffer->data(), buffer->size());
-    if (rc == EINTR) continue;
-    if (rc == ERANGE && buffer->size() < kMost) {
-      buffer->resize(buffer->size() * 4);
-      continue;
-    }
-    // Various ways to say that there is none; see getpwnam(3).
-    return rc == ENOENT || rc == ESRCH || rc == EBADF || rc == EPERM ? 0 : rc;
-  }
+std::map<std::string, Known>& cache() {
+  static std::map<std::string, Known> known;
+  return known;
 }
 
-// No value: the name service failed.
-std::optional<std::vector<std::string>> ask(const std::string& user) {
+bool fewer(const std::vector<std::string>& now, const std::vector<std::string>& before) {
+  return std::ranges::any_of(before,
+                             [&](const auto& g) { return std::ranges::find(now, g) == now.end(); });
+}
+
+}  // namespace
+
+std::optional<std::vector<std::string>> ask_name_service(const std::string& user) {
   std::string buffer;
   std::vector<std::string> out;
   passwd pw{};
@@ -73,38 +68,42 @@ std::optional<std::vector<std::string>> ask(const std::string& user) {
   return out;
 }
 
-std::map<std::string, Known>& cache() {
-  static std::map<std::string, Known> known;
-  return known;
-}
-
-bool fewer(const std::vector<std::string>& now, const std::vector<std::string>& before) {
-  return std::ranges::any_of(before,
-                             [&](const auto& g) { return std::ranges::find(now, g) == now.end(); });
-}
-
-}  // namespace
-
-void look_up_groups(const std::string& user) {
-  static int64_t quiet_until_ms = 0;
+bool look_up_groups(const std::string& user, const AskGroups& ask) {
+  static int64_t quiet_until_ms = 0;   // for users of whom something is known
+  static int64_t failed_until_ms = 0;  // for the others
+  if (user.empty()) return true;
   int64_t now = clock::mono_ms();
-  if (user.empty() || now < quiet_until_ms) return;
   if (cache().size() > kMostUsers) cache().clear();
   Known& k = cache()[user];
-  if (now < k.next_ms) return;
+  if (now < k.next_ms) return true;
+  // Nobody is to be refused because an answer about another took its time.
+  if (now < (k.groups ? quiet_until_ms : failed_until_ms)) return k.groups.has_value();
   auto groups = ask(user);
   int64_t answered = clock::mono_ms();
-  if (!groups || answered - now > kSlowMs) {
+  int64_t took = answered - now;
+  if (!groups || took > kSlowMs) {
     quiet_until_ms = answered + kQuietMs;
     log::once(log::Level::warning, "groups",
               "the name service " + std::string(groups ? "is slow" : "does not answer") +
-                  " (groups of user " + user + "); what was known before stands");
+                  " (groups of user " + text::printable(user) + "); what was known before stands");
+  } else {
+    log::clear("groups", "the name service answers again");
   }
-  if (!groups) return;
+  if (!groups) {
+    failed_until_ms = answered + std::min(kFailedMs + 10 * took, kQuietMs);
+    return k.groups.has_value();
+  }
+  failed_until_ms = 0;
   k.next_ms = answered + kAgeMs;
-  if (k.groups && fewer(*groups, *k.groups) && answered - k.sure_ms < kLessMs) return;
+  if (k.groups && fewer(*groups, *k.groups) && answered - k.sure_ms < kLessMs) {
+    for (auto& group : *groups)
+      if (std::ranges::find(*k.groups, group) == k.groups->end())
+        k.groups->push_back(std::move(group));
+    return true;
+  }
   k.groups = std::move(groups);
   k.sure_ms = answered;
+  return true;
 }
 
 const std::vector<std::string>* groups_of(const std::string& user) {
