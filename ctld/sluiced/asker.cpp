@@ -76,8 +76,7 @@ Answers Asker::ask_each(const std::set<uint32_t>& ids) {
         if (!out.contains(rest)) out[rest].status = Answer::Status::unreachable;
       return out;
     }
-    stats_.slurm_up = true;
-    log::clear("slurm", "slurmctld answers again");
+    slurm_answers();
     for (auto& job : *jobs)
       if (uint32_t its = job.job_id; ids.contains(its))
         out[its] = {Answer::Status::found, 0, std::move(job)};
@@ -86,10 +85,16 @@ Answers Asker::ask_each(const std::set<uint32_t>& ids) {
   return out;
 }
 
+void Asker::slurm_answers() {
+  stats_.slurm_up = true;
+  log::clear("slurm", "slurmctld answers again");
+}
+
 bool Asker::ask_all(const std::set<uint32_t>& ids, Answers* out) {
   int64_t stamp = 0;
   auto jobs = slurm::load_jobs(0, &stamp);
   if (!jobs) return false;
+  slurm_answers();
   known_jobs_ = static_cast<int64_t>(jobs->size());
   for (auto& job : *jobs)
     if (uint32_t its = job.job_id; ids.contains(its))

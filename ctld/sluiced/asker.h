@@ -32,6 +32,7 @@ class Asker {
  private:
   void loop();
   Answers ask_each(const std::set<uint32_t>& ids);
+  void slurm_answers();
   bool ask_all(const std::set<uint32_t>& ids, Answers* out);
 
   std::function<void(Answers)> answered_;

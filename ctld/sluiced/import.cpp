@@ -50,6 +50,7 @@ bool Import::needs_answer(const RawRecord& r) {
 void Import::record(const RawRecord& r, const Answer& answer) {
   ++stats_.imported;
   refused_.clear();
+  undecided_.clear();
   if (r.kind == "gap") return gap(r);
   if (r.job_id() == 0 && r.kind != "user") {
     log::once(log::Level::warning, "import:no-job",
@@ -252,7 +253,8 @@ void Import::gap(const RawRecord& r) {
 void Import::told_elsewhere(Run run) {
   log::once(log::Level::info, "told-elsewhere",
             "job " + std::to_string(run.job_id) +
-                " and others ended while another controller was in charge, whose sluiced told so");
+                " and others ended while another controller was in charge, as it seems from how "
+                "long this one was not: its sluiced told their ends");
   run.state = RunState::ended;
   run.seen_us = clock::wall_us();
   journal_.save_run(run);

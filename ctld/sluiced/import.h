@@ -23,6 +23,8 @@ class Import {
   void record(const inbox::RawRecord& record, const Answer& answer);
   // Why the record before was refused, for its sender to know; empty if it was not.
   const std::string& refused() const { return refused_; }
+  // Why nothing can be said about it yet, so that its sender has to keep it; or empty.
+  const std::string& undecided() const { return undecided_; }
 
   // The job's first event, where its start hook left nothing.
   void missed_start(const journal::Run& run);
@@ -45,6 +47,7 @@ class Import {
   Events& events_;
   Stats& stats_;
   std::string refused_;
+  std::string undecided_;
 };
 
 }  // namespace sluice::daemon

@@ -77,6 +77,10 @@ void Import::user(const RawRecord& r, const Answer& answer) {
   // A run is not made up on a user's word.
   bool known = run_of_node(journal_, r, Answer{}) || answer.status == Answer::Status::found;
   auto found = known ? run_of_node(journal_, r, answer) : std::nullopt;
+  if (!found && answer.status == Answer::Status::unreachable) {
+    undecided_ = "slurmctld does not answer whether it knows job " + std::to_string(r.job_id());
+    return;
+  }
   if (!found) {
     refused_ = "slurmctld knows no job " + std::to_string(r.job_id());
     return;

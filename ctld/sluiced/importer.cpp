@@ -17,7 +17,10 @@ constexpr size_t kBatch = 512;                // records in one transaction
 constexpr int kRestMs = 2;                    // after each look at the inbox
 constexpr int64_t kTickMs = 500;              // the longest sleep
 constexpr int64_t kRescanMs = 5'000;          // should the watch have missed something
+constexpr int64_t kGapMs = 1'000;             // between two looks at the mark of dropped records
+constexpr int64_t kGapOverMs = 60'000;        // with no new mark
 constexpr int64_t kCommitAgainMs = 1'000;     // after the journal could not be written
+constexpr int64_t kUsersAgainMs = 200;        // after the name service failed
 constexpr size_t kMostHeld = 20'000;          // records in memory; the rest stays in the inbox
 constexpr size_t kMostHeldBytes = 64U << 20;  // of records from sockets
 
@@ -72,9 +75,11 @@ void Importer::stop() {
 
 void Importer::submit(std::vector<inbox::RawRecord> records, Committed committed) {
   // Senders keep what they have, so they are sent away rather than heaped up here.
-  if (!stats_.journal_up || stats_.waiting > static_cast<int64_t>(kMostHeld) ||
-      held_bytes_ > kMostHeldBytes) {
-    committed({"the controller's journal cannot be written now", {}});
+  bool full = stats_.waiting > static_cast<int64_t>(kMostHeld) || held_bytes_ > kMostHeldBytes;
+  if (!stats_.journal_up || full) {
+    committed({full ? "too much is waiting at the controller"
+                    : "the controller's journal cannot be written now",
+               {}});
     return;
   }
   held_bytes_ += bytes_of(records);
@@ -166,10 +171,10 @@ void Importer::take_mail() {
 void Importer::take_arrivals() {
   for (; !arrivals_.empty(); arrivals_.pop_front()) {
     auto& [records, committed] = arrivals_.front();
-    auto batch =
-        std::make_shared<Batch>(Batch{records.size(), bytes_of(records), std::move(committed), {}});
+    auto batch = std::make_shared<Batch>(
+        Batch{records.size(), bytes_of(records), std::move(committed), {}, {}});
     if (records.empty()) batch->committed({});
-    for (auto& r : records) arrived({std::move(r), batch, clock::mono_ms(), 0, {}, {}});
+    for (auto& r : records) arrived({std::move(r), batch, clock::mono_ms(), 0, {}, {}, {}});
   }
 }
 
@@ -211,16 +216,26 @@ void Importer::take_inbox() {
     return;
   }
   auto records = reader_.scan(kBatch);
-  more_files_ = records.size() == kBatch;
-  for (auto& r : records) arrived({std::move(r), nullptr, now, 0, {}, {}});
+  for (auto& file : reader_.take_removed()) gone_.push_back(std::move(file));
+  more_files_ = reader_.more();
+  for (auto& r : records) arrived({std::move(r), nullptr, now, 0, {}, {}, {}});
   look_at_gap();
 }
 
 void Importer::look_at_gap() {
+  // Each record dropped changes the mark.
+  int64_t now = clock::mono_ms();
+  if (now - gap_looked_ms_ < kGapMs) return;
+  gap_looked_ms_ = now;
   inbox::GapMark gap;
-  if (!reader_.gap(&gap)) return;
-  log::error("hooks dropped records: the inbox " + config_->inbox +
-             " was full or not writable; reconciling with slurmctld");
+  if (!reader_.gap(&gap)) {
+    if (now - gap_seen_ms_ > kGapOverMs) log::clear("gap", "hooks drop no records any more");
+    return;
+  }
+  gap_seen_ms_ = now;
+  log::once(log::Level::error, "gap",
+            "hooks dropped records: the inbox " + config_->inbox +
+                " was full or not writable; reconciling with slurmctld");
   hooks_.sweep_wanted();
   journal::Transaction t(journal_.db());
   journal_.set_meta("gap", reader_.last_gap());
@@ -251,12 +266,16 @@ bool Importer::commit() {
   if (clock::mono_ms() < commit_retry_ms_) return false;
   size_t n = std::min(ready_.size(), kBatch);
   try {
-    look_up_users(n);
+    if (!look_up_users(n)) {
+      commit_retry_ms_ = clock::mono_ms() + kUsersAgainMs;
+      return false;
+    }
     journal::Transaction t(journal_.db());
     for (const auto& file : gone_) journal_.forget_imported(file);
     for (size_t i = 0; i < n; ++i) {
       import_.record(ready_[i].record, ready_[i].answer);
       ready_[i].refused = import_.refused();
+      ready_[i].undecided = import_.undecided();
       if (!ready_[i].batch) journal_.note_imported(ready_[i].record.id);
     }
     fault::point("import.uncommitted");
@@ -284,9 +303,10 @@ bool Importer::commit() {
     }
     Batch& batch = *item.batch;
     if (!item.refused.empty()) batch.refused[item.record.id] = item.refused;
+    if (!item.undecided.empty()) batch.undecided = item.undecided;
     if (--batch.left > 0) continue;
     held_bytes_ -= batch.bytes;
-    batch.committed({"", std::move(batch.refused)});
+    batch.committed({std::move(batch.undecided), std::move(batch.refused)});
   }
   return true;
 }

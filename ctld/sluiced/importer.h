@@ -17,6 +17,7 @@
 #include "common/config/config.h"
 #include "common/inbox/reader.h"
 #include "ctld/sluiced/asker.h"
+#include "ctld/sluiced/groups.h"
 #include "ctld/sluiced/import.h"
 #include "ctld/sluiced/intake.h"
 #include "ctld/sluiced/reconcile.h"
@@ -31,6 +32,7 @@ class Importer : public Intake {
     std::function<void()> requeued;          // older ones are queued to further sinks
     std::function<void()> sweep_incomplete;  // the next one must be compared even if unchanged
     std::function<void()> sweep_wanted;      // a gap was seen, or slurmctld came back
+    AskGroups ask_groups = ask_name_service;
   };
 
   Importer(std::shared_ptr<const config::Config> config, journal::Journal journal,
@@ -50,6 +52,7 @@ class Importer : public Intake {
   void reload(std::shared_ptr<const config::Config> config);
 
  private:
+  static constexpr int64_t kEver = INT64_MAX / 2;
   void loop();
   void wait();
   void take_mail();
@@ -59,7 +62,7 @@ class Importer : public Intake {
   void look_at_gap();
   void arrived(Item item);
   bool commit();
-  void look_up_users(size_t n);
+  bool look_up_users(size_t n);  // false: not known now, to be tried again
   void remove(const std::string& file);
   void look_up_users_of_sweep();
   void reconcile();
@@ -78,12 +81,14 @@ class Importer : public Intake {
   std::vector<std::string> gone_;  // files that are gone, to be forgotten with the next commit
   int64_t reader_retry_ms_ = 0;
   int64_t scanned_ms_ = 0;
+  int64_t gap_looked_ms_ = -kEver, gap_seen_ms_ = -kEver;  // at the mark; a new one
   bool more_files_ = false;
 
   std::deque<std::pair<std::vector<inbox::RawRecord>, Committed>> arrivals_;
   Waiting waiting_;
   std::deque<Item> ready_;
   int64_t commit_retry_ms_ = 0;
+  int64_t patience_until_ms_ = 0;  // with a name service that fails; 0: it does not
   bool was_up_ = true;
   std::unique_ptr<Sweep> sweep_;
   int64_t compared_takeover_ = 0;  // told_elsewhere_before of the takeover that was compared

@@ -23,7 +23,8 @@ using Committed = std::function<void(const Commit& commit)>;
 class Intake {
  public:
   virtual ~Intake() = default;
-  // Any thread; `committed` is called once, on a thread of the intake's.
+  // Any thread; `committed` is called once, on this thread where nothing can be taken now, else on
+  // one of the intake's.
   virtual void submit(std::vector<inbox::RawRecord> records, Committed committed) = 0;
 };
 

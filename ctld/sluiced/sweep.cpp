@@ -34,7 +34,10 @@ Result<std::string> read_all(int fd, pid_t child, const std::atomic<bool>& stop)
     int64_t left = deadline - clock::mono_ms();
     if (left <= 0 || stop || out.size() > kMostBytes) {
       ::kill(child, SIGKILL);
-      return fail("sweep: slurmctld gave no whole answer within a minute");
+      if (stop) return fail("sweep: stopped");
+      return fail(left <= 0 ? "sweep: slurmctld gave no whole answer within a minute"
+                            : "sweep: slurmctld's jobs take more than " +
+                                  std::to_string(kMostBytes >> 20) + " MiB");
     }
     if (::poll(&p, 1, static_cast<int>(std::min<int64_t>(left, 200))) == 0) continue;
     size_t have = out.size();

@@ -16,9 +16,10 @@ namespace {
 
 constexpr int64_t kShortestMs = 2'000;  // between two sweeps, however much is wanted
 constexpr int64_t kLongestMs = 300'000;
-constexpr int64_t kAgainMs = 5'000;    // after one that failed
-constexpr int64_t kStandByMs = 5'000;  // between two looks whether this host took over
-constexpr int64_t kStepUs = 500'000;   // a clock set by more than that has stepped
+constexpr int64_t kAgainMs = 5'000;       // after one that failed
+constexpr int64_t kStandByMs = 5'000;     // between two looks whether this host took over
+constexpr int64_t kStampUs = 60'000'000;  // between two notes in the journal of being in charge
+constexpr int64_t kStepUs = 500'000;      // a clock set by more than that has stepped
 
 }  // namespace
 
@@ -54,13 +55,14 @@ void Sweeper::want() {
 
 int64_t Sweeper::interval_ms() {
   int64_t age_ms = int64_t{slurm::facts().min_job_age} * 1000;
-  int64_t every = interval_s_ > 0 ? interval_s_ * 1000 : age_ms / 3;
+  int64_t wanted = interval_s_ > 0 ? interval_s_ * 1000 : age_ms / 3;
+  int64_t every = std::clamp(wanted == 0 ? kLongestMs / 3 : wanted, kShortestMs, kLongestMs);
   if (age_ms > 0 && every * 2 > age_ms)
     log::once(log::Level::warning, "sweep-rare",
               "sweeps every " + std::to_string(every / 1000) +
                   " s are too rare for MinJobAge=" + std::to_string(age_ms / 1000) +
                   ": slurmctld may forget an ended job between two of them");
-  return std::clamp(every == 0 ? kLongestMs / 3 : every, kShortestMs, kLongestMs);
+  return every;
 }
 
 void Sweeper::loop() {
@@ -72,12 +74,15 @@ void Sweeper::loop() {
     }
     bool charged = in_charge();
     note_charge(charged);
-    if (stats_.in_charge.exchange(charged) != charged)
-      log::info(charged ? "this controller is in charge now"
-                        : "this controller stands by: another one's sluiced sweeps and takes what "
-                          "nodes forward");
     if (!charged || clock_stepped()) stamp_ = 0;
     bool good = !charged || sweep();
+    // Until its own slurmctld has taken over, a backup's host could ask nobody about what nodes
+    // tell, and would make runs up.
+    bool takes = charged && (good || first_ || stats_.in_charge);
+    if (stats_.in_charge.exchange(takes) != takes)
+      log::info(takes ? "this controller is in charge now"
+                      : "this controller stands by: another one's sluiced sweeps and takes what "
+                        "nodes forward");
     int64_t every = !charged ? kStandByMs : good ? interval_ms() : kAgainMs;
     std::unique_lock lock(mutex_);
     // Not two in a row, however often a sweep is wanted: each locks slurmctld for a moment.
@@ -90,16 +95,20 @@ void Sweeper::loop() {
 }
 
 // Who was not in charge for longer than slurmctld remembers finds runs open here that are over and
-// told. A slurmctld that was down meanwhile makes no difference: nobody was in charge then.
+// told. After a start there is only the time to judge by: a backup takes over after
+// SlurmctldTimeout, and what is in the journal is up to a minute old.
 void Sweeper::note_charge(bool charged) {
   if (!charged) {
     was_charged_ = false;
+    stood_by_ = true;
     return;
   }
   int64_t now = clock::wall_us();
   int64_t age_us = int64_t{slurm::facts().min_job_age} * 1'000'000;
   bool others = slurm::facts().controllers.size() > 1;
-  bool returns = !was_charged_ && others && age_us > 0 && now - charged_us_ > age_us;
+  int64_t least_us = stood_by_ ? 0 : slurm::facts().slurmctld_timeout * 1'000'000 + kStampUs;
+  bool returns =
+      !was_charged_ && others && age_us > 0 && now - charged_us_ > std::max(age_us, least_us);
   if (returns) took_over_us_ = now;
   was_charged_ = true;
   charged_us_ = now;
@@ -117,6 +126,7 @@ bool Sweeper::clock_stepped() {
 // With one controller there is nobody else. A host that is none of the controllers (slurm.conf may
 // name addresses only) sweeps as well: a repeat is recognised, a gap is not.
 bool Sweeper::in_charge() {
+  first_ = true;
   auto controllers = slurm::facts().controllers;
   if (controllers.size() < 2) return true;
   char host[256] = {};
@@ -125,6 +135,7 @@ bool Sweeper::in_charge() {
   auto mine = std::ranges::find_if(
       controllers, [&name](const std::string& c) { return c.substr(0, c.find('.')) == name; });
   if (mine == controllers.end()) return true;
+  first_ = mine == controllers.begin();
   // A backup that stands by answers a ping as well. In charge is the first that answers at all.
   for (size_t i = 0; i < static_cast<size_t>(mine - controllers.begin()); ++i)
     if (slurm::controller_answers(i)) return false;

@@ -50,6 +50,8 @@ class Sweeper {
   int64_t charged_us_;
   int64_t took_over_us_ = 0;
   bool was_charged_ = false;
+  bool stood_by_ = false;  // another was seen in charge
+  bool first_ = true;      // of the controllers
   bool wanted_ = true;
   std::atomic<bool> whole_next_{false};
   std::atomic<bool> stop_{false};

@@ -22,6 +22,7 @@ struct Batch {
   size_t bytes = 0;  // of all
   Committed committed;
   Refused refused;
+  std::string undecided;  // why its sender has to keep it
 };
 
 // A record on its way into the journal.
@@ -31,7 +32,8 @@ struct Item {
   int64_t since_ms = 0;
   uint64_t asked = 0;  // the ask it waits for
   Answer answer;
-  std::string refused;  // why it became no event
+  std::string refused;    // why it became no event
+  std::string undecided;  // why that is not known yet
 };
 
 class Waiting {

@@ -169,6 +169,56 @@ class Takeover(unittest.TestCase):
         settle(c)
         assert_contract(self, c)
 
+    def test_before_the_takeover_nothing_is_made_up(self):
+        """A host whose slurmctld still stands by can ask nobody about what nodes tell."""
+        c = self.enterContext(SluiceCluster(
+            sluice=accounted(listen=listen), nodes=1, controllers=2, min_job_age=3600,
+            slurm_conf=("SlurmctldTimeout=30",)))
+        eventually(lambda: ask_sluiced(socket_of(c), "ping"), 10, "sluiced")
+        self.second_host(c, listen=lambda c: listen(c, 1), slurm_wait_s=1)
+        start_node(c, controllers=(0, 1))
+        ends = c.sbatch(["-J", "sel", "--event-sink=mine:all"],
+                        "until [ -e go ]; do sleep 0.1; done")
+        job = c.sbatch(["-J", "plain"], f"""
+            until [ -e go ]; do sleep 0.1; done
+            SLUICE_SOCKET={c.layout.node("n0")}/sluice.sock {c.layout.build}/common/sluice \
+                emit user.late 1
+            sleep 600""")
+        for each in (ends, job):
+            c.wait_job(each, ["RUNNING"])
+        settle(c)
+        saved = time.time()
+        c.run(["scontrol", "update", f"JobId={job}", "Comment=something to save"])
+        c.wait_until(lambda: (c.layout.state / "job_state").stat().st_mtime > saved, 30,
+                     "slurmctld saved its jobs")
+        second = c.layout.dir / "second"
+        c.kill9("slurmctld")
+        c.kill9("sluiced")  # the whole host
+        before = (c.layout.log / "sluiced2.out").read_text()
+        (c.layout.home("alice") / "go").touch()
+        node_log = c.layout.log / "sluiced-n0.out"
+        eventually(lambda: "records are kept on this node" in node_log.read_text(), 20,
+                   "the node to keep what no controller takes")
+        eventually(lambda: "in charge now" in
+                   (c.layout.log / "sluiced2.out").read_text()[len(before):], 60, "the takeover")
+        self.assertEqual(c.run(["squeue"], check=False).returncode, 0, "its slurmctld stands by")
+
+        def told():
+            return [e for _, e in lines_of(second / "every.jsonl")]
+        c.run(["scancel", str(job)])
+        eventually(lambda: [e["type"] for e in told()].count(END) == 2, 60, "both ends")
+        eventually(lambda: not [n for n in c.inbox_records("n0") if n not in ("gap", "bad")], 30,
+                   "the node's records to be taken")
+        eventually(lambda: ask_sluiced(second / "sluice.sock", "status")["waiting"] == 0, 20, "")
+        first = {e["id"] for _, e in lines_of(c.layout.sluiced / "every.jsonl")
+                 if e["type"] == START}
+        self.assertLessEqual({e["id"] for e in told() if e["type"] == START}, first)
+        self.assertNotIn("slurm.job.lost", [e["type"] for e in told()])
+        emitted = c.run([f"{c.layout.build}/common/sluice", "tail", "--json", "--last", 9,
+                         "--type", "user.late"],
+                        env={"SLUICE_SOCKET": second / "sluice.sock"}).stdout
+        self.assertEqual(emitted.count('"user.late"'), 1, emitted)
+
     def test_repeats_keep_their_ids(self):
         c = self.enterContext(SluiceCluster(
             sluice=accounted(), nodes=1, controllers=2, min_job_age=3600,

@@ -38,10 +38,11 @@ class Inbox : public ::testing::Test {
   bool there(const std::string& name) const {
     return ::access((folder_.path() + "/" + name).c_str(), F_OK) == 0;
   }
-  std::unique_ptr<Importer> importer() {
+  std::unique_ptr<Importer> importer(AskGroups ask_groups = ask_name_service) {
     auto journal = journal::Journal::open(journal_.path(), journal::Durability::crash_safe);
-    auto i = std::make_unique<Importer>(config_, std::move(*journal), "c",
-                                        Importer::Hooks{[] {}, [] {}, [] {}, [] {}}, stats_);
+    auto i = std::make_unique<Importer>(
+        config_, std::move(*journal), "c",
+        Importer::Hooks{[] {}, [] {}, [] {}, [] {}, std::move(ask_groups)}, stats_);
     i->start();
     return i;
   }
@@ -100,6 +101,53 @@ TEST_F(Inbox, NodesDoNotWaitForAFolderThatIsGone) {
   std::filesystem::rename(folder_.path() + ".gone", folder_.path());
 }
 
+// While the name service fails nobody is refused, for half a minute.
+class FailingNameService : public Inbox {
+ protected:
+  FailingNameService() {
+    config_->sinks["ours"].name = "ours";
+    config_->sinks["ours"].allow.groups = {"physics"};
+    journal::Transaction t(journal_->db());
+    journal::Run run;
+    run.job_id = 7;
+    run.user = ::testing::UnitTest::GetInstance()->current_test_info()->name();  // unknown so far
+    run.start = 100;
+    run.selection = "ours";
+    journal_->add_run(&run);
+    t.commit();
+    importer_ = importer([this](const std::string&) {
+      ++asked_;
+      return works_ ? std::optional(std::vector<std::string>{"physics"}) : std::nullopt;
+    });
+    inbox::RawRecord r;
+    r.kind = "launch";
+    r.wall_us = 101'000'000;
+    r.fields = {{"@job_id", "7"}, {"@node", "n0"}};
+    importer_->submit({r}, [this](const Commit&) { ++answers_; });
+  }
+  int64_t queued() { return static_cast<int64_t>(journal_->queued("ours", 0, 9, 1 << 20).size()); }
+
+  std::atomic<bool> works_ = false;
+  std::atomic<int> asked_ = 0, answers_ = 0;
+  std::unique_ptr<Importer> importer_;
+};
+
+TEST_F(FailingNameService, RecordsWaitForIt) {
+  EXPECT_TRUE(eventually([&] { return asked_ >= 2; }));
+  EXPECT_EQ(answers_, 0);
+  works_ = true;
+  EXPECT_TRUE(eventually([&] { return answers_ == 1; }));
+  EXPECT_EQ(queued(), 1);
+}
+
+TEST_F(FailingNameService, ButNotForEver) {
+  EXPECT_TRUE(eventually([&] { return asked_ >= 1; }));
+  EXPECT_EQ(answers_, 0);
+  clock::advance_for_tests(31'000);
+  EXPECT_TRUE(eventually([&] { return answers_ == 1; }));
+  EXPECT_EQ(queued(), 0);
+}
+
 TEST_F(Inbox, SendersWithTooMuchAreSentAway) {
   auto i = importer();
   inbox::RawRecord big;
@@ -118,7 +166,7 @@ TEST_F(Inbox, SendersWithTooMuchAreSentAway) {
   submit(big);
   submit(big);
   EXPECT_EQ(answers, 1);
-  EXPECT_NE(why.find("cannot be written now"), std::string::npos);
+  EXPECT_NE(why.find("too much is waiting"), std::string::npos);
   journal_->db().exec("COMMIT");
   EXPECT_TRUE(eventually([&] { return answers == 2; }));
 }

@@ -60,6 +60,19 @@ TEST_F(Records, ANodeCannotMakeUpSlurmsOwnEvents) {
   EXPECT_EQ(journal_->last_seq(), before + 1);
 }
 
+// A node deletes what is refused: that needs slurmctld's word.
+TEST_F(Records, AUsersEventIsNotRefusedWhileSlurmctldIsSilent) {
+  int64_t before = journal_->last_seq();
+  auto r = record("user", 9, 110, {{"@type", "user.note"}, {"@uid", "1000"}, {"@data", "1"}});
+  import(r, silent());
+  EXPECT_EQ(import_.refused(), "");
+  EXPECT_NE(import_.undecided(), "");
+  import(r, unknown());
+  EXPECT_NE(import_.refused(), "");
+  EXPECT_EQ(import_.undecided(), "");
+  EXPECT_EQ(journal_->last_seq(), before);
+}
+
 TEST_F(Records, ALateSelectionFetchesAllOfItsRunAndNothingOfOthers) {
   import(record("start", 7, 100), running(7, "alice", 1000, 100));
   for (int i = 0; i < 700; ++i) {
