@@ -21,7 +21,7 @@ constexpr size_t kMaxRequest = 512U << 10;
 // Levels of an event's data; the event around it has two more, and readers take 32.
 constexpr int kMaxDepth = 24;
 // An emit is answered when the event is in the controller's journal, which a node's sluiced waits
-// 8 s for and a controller's at most slurm_wait_s.
+// 8 s for and a controller's at most slurm_wait_s and, should the name service fail, 8 s.
 constexpr int kTimeoutMs = 20'000;
 constexpr int kForever = -1;
 

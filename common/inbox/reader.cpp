@@ -163,6 +163,8 @@ std::vector<RawRecord> Reader::scan(size_t max) {
     taken_.insert(name);
     out.push_back(std::move(*record));
   }
+  if (unread_.empty())
+    log::clear("inbox-read:" + dir_, "inbox " + dir_ + ": every record can be read again");
   return out;
 }
 

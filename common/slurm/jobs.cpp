@@ -22,28 +22,50 @@ extern slurm_conf_t slurm_conf;
 }
 
 namespace sluice::slurm {
+namespace {
+
+struct UserName {
+  int64_t asked_s = 0;
+  bool sure = false;  // false: the name service failed
+  std::string name;
+};
+std::mutex user_names_mutex;
+std::map<uint32_t, UserName> user_names;
+
+}  // namespace
+
 std::string user_name(uint32_t uid, int64_t max_age_s) {
-  static std::mutex mutex;
-  static std::map<uint32_t, std::pair<int64_t, std::string>> known;  // by when it was asked for
-  if (uid == UINT32_MAX) return {};                                  // nobody
+  constexpr int64_t kFailedS = 10;
+  if (uid == UINT32_MAX) return {};  // nobody
   int64_t now = clock::mono_ms() / 1000;
   {
-    std::lock_guard lock(mutex);
-    auto it = known.find(uid);
-    if (it != known.end() && now - it->second.first < max_age_s) return it->second.second;
+    std::lock_guard lock(user_names_mutex);
+    auto it = user_names.find(uid);
+    if (it != user_names.end() &&
+        now - it->second.asked_s < (it->second.sure ? max_age_s : kFailedS))
+      return it->second.name;
   }
   std::string buffer;
   passwd pw{};
   passwd* found = nullptr;
   int rc = with_room(&buffer,
                      [&](char* at, size_t size) { return getpwuid_r(uid, &pw, at, size, &found); });
-  std::lock_guard lock(mutex);
-  auto it = known.find(uid);
-  // An error is not remembered: a name service that is away is back before long.
-  if (rc != 0) return it != known.end() ? it->second.second : std::to_string(uid);
-  std::string name = found != nullptr ? found->pw_name : std::to_string(uid);
-  known[uid] = {now, name};
-  return name;
+  std::lock_guard lock(user_names_mutex);
+  UserName& known = user_names[uid];
+  known.asked_s = clock::mono_ms() / 1000;
+  known.sure = rc == 0;
+  if (rc == 0 && found != nullptr)
+    known.name = found->pw_name;
+  else if (rc == 0 || known.name.empty())
+    known.name = std::to_string(uid);
+  return known.name;
+}
+
+std::string remembered_user_name(uint32_t uid) {
+  if (uid == UINT32_MAX) return {};
+  std::lock_guard lock(user_names_mutex);
+  auto it = user_names.find(uid);
+  return it != user_names.end() ? it->second.name : std::to_string(uid);
 }
 
 namespace {

@@ -59,6 +59,8 @@ Result<std::vector<JobInfo>> load_jobs(int64_t since, int64_t* stamp);
 // The user's name, asked for again when it is `max_age_s` old; the number where there is none,
 // nothing for UINT32_MAX. May block in the name service. Any thread.
 std::string user_name(uint32_t uid, int64_t max_age_s = 600);
+// What it said last, without asking; the number where it was not asked.
+std::string remembered_user_name(uint32_t uid);
 
 struct ClusterFacts {
   std::string cluster;

@@ -156,16 +156,19 @@ void Emit::finish(Task task) {
   std::string id = task.record.id;
   std::vector<inbox::RawRecord> records;
   records.push_back(std::move(task.record));
-  intake_.submit(std::move(records), [reply = task.reply, job, id](const Commit& commit) {
+  auto tell = [reply = task.reply, job, id, stored = intake_.stores()](const Commit& commit) {
     if (auto refused = commit.refused.find(id); refused != commit.refused.end())
       return reply.answer(problem(refused->second));
+    if (!commit.why.empty() && !stored)
+      return reply.answer(problem(commit.why + "; the event is not kept: try again later"));
     Json out = Json::object();
     out.set("job_id", Json::of(int64_t{job}));
     out.set("record", Json::of(id));
     out.set("committed", Json::of(commit.why.empty()));
     if (!commit.why.empty()) out.set("note", Json::of(commit.why));
     reply.answer(out);
-  });
+  };
+  intake_.submit(std::move(records), std::move(tell));
 }
 
 }  // namespace sluice::daemon

@@ -18,15 +18,30 @@ namespace {
 constexpr int64_t kAgeMs = 300'000;
 constexpr int64_t kLessMs = 3'600'000;  // for so long an answer that names fewer groups is doubted
 constexpr int64_t kSlowMs = 1'000;
-constexpr int64_t kQuietMs = 60'000;  // after the name service failed, or was slow
-constexpr int64_t kFailedMs = 1'000;  // after it failed at once, for users of whom nothing is known
+constexpr int64_t kQuietMs = 60'000;
+constexpr int64_t kFailedMs = 1'000;    // from a failure to the next try
+constexpr int64_t kPatienceMs = 8'000;  // with slurm_wait_s less than a node waits for its answer
 constexpr size_t kMostUsers = 100'000;
 
 struct Known {
-  int64_t next_ms = 0;  // when to ask again
-  int64_t sure_ms = 0;  // when it was last said in full
+  int64_t next_ms = 0;    // when to ask again
+  int64_t sure_ms = 0;    // when it was last said in full
+  int64_t failed_ms = 0;  // since when asking fails; 0: it does not
   std::optional<std::vector<std::string>> groups;
 };
+
+// What is known of the name service itself.
+struct Service {
+  int64_t slow_until_ms = 0;  // until then it is spared the users of whom something is known
+  int64_t away_until_ms = 0;  // until then nobody is asked about
+  int64_t away_ms = 0;        // since when it fails for more than one user; 0: it does not
+  std::string failing;        // for whom it failed last, since it last answered
+};
+
+Service& service() {
+  static Service s;
+  return s;
+}
 
 std::map<std::string, Known>& cache() {
   static std::map<std::string, Known> known;
@@ -68,42 +83,67 @@ std::optional<std::vector<std::string>> ask_name_service(const std::string& user
   return out;
 }
 
-bool look_up_groups(const std::string& user, const AskGroups& ask) {
-  static int64_t quiet_until_ms = 0;   // for users of whom something is known
-  static int64_t failed_until_ms = 0;  // for the others
-  if (user.empty()) return true;
-  int64_t now = clock::mono_ms();
-  if (cache().size() > kMostUsers) cache().clear();
-  Known& k = cache()[user];
-  if (now < k.next_ms) return true;
-  // Nobody is to be refused because an answer about another took its time.
-  if (now < (k.groups ? quiet_until_ms : failed_until_ms)) return k.groups.has_value();
+namespace {
+
+void failed(const std::string& user, Known& k, int64_t now, int64_t took) {
+  Service& s = service();
+  if (k.failed_ms == 0) k.failed_ms = now;
+  bool for_long = now - k.failed_ms >= kPatienceMs;
+  k.next_ms = now + (for_long ? kAgeMs : k.groups ? kQuietMs : kFailedMs + took);
+  // One user whose directory is away must not be everybody's trouble.
+  bool for_others = !s.failing.empty() && s.failing != user;
+  if (for_others && s.away_ms == 0) s.away_ms = now;
+  if (for_others && took > kSlowMs) s.away_until_ms = now + std::min(10 * took, kQuietMs);
+  s.failing = user;
+}
+
+void answered(Known& k, std::vector<std::string> groups, int64_t now) {
+  k.next_ms = now + kAgeMs;
+  k.failed_ms = 0;
+  if (k.groups && fewer(groups, *k.groups) && now - k.sure_ms < kLessMs) {
+    for (auto& group : groups)
+      if (std::ranges::find(*k.groups, group) == k.groups->end())
+        k.groups->push_back(std::move(group));
+    return;
+  }
+  k.groups = std::move(groups);
+  k.sure_ms = now;
+}
+
+void ask_about(const std::string& user, Known& k, const AskGroups& ask) {
+  int64_t asked = clock::mono_ms();
   auto groups = ask(user);
-  int64_t answered = clock::mono_ms();
-  int64_t took = answered - now;
-  if (!groups || took > kSlowMs) {
-    quiet_until_ms = answered + kQuietMs;
+  int64_t now = clock::mono_ms();
+  Service& s = service();
+  bool slow = now - asked > kSlowMs;
+  if (slow) s.slow_until_ms = now + kQuietMs;
+  if (!groups || slow)
     log::once(log::Level::warning, "groups",
               "the name service " + std::string(groups ? "is slow" : "does not answer") +
                   " (groups of user " + text::printable(user) + "); what was known before stands");
-  } else {
+  else
     log::clear("groups", "the name service answers again");
-  }
-  if (!groups) {
-    failed_until_ms = answered + std::min(kFailedMs + 10 * took, kQuietMs);
-    return k.groups.has_value();
-  }
-  failed_until_ms = 0;
-  k.next_ms = answered + kAgeMs;
-  if (k.groups && fewer(*groups, *k.groups) && answered - k.sure_ms < kLessMs) {
-    for (auto& group : *groups)
-      if (std::ranges::find(*k.groups, group) == k.groups->end())
-        k.groups->push_back(std::move(group));
-    return true;
-  }
-  k.groups = std::move(groups);
-  k.sure_ms = answered;
-  return true;
+  if (!groups) return failed(user, k, now, now - asked);
+  s.away_until_ms = s.away_ms = 0;
+  s.failing.clear();
+  answered(k, std::move(*groups), now);
+}
+
+}  // namespace
+
+Looked look_up_groups(const std::string& user, bool may_ask, const AskGroups& ask) {
+  if (user.empty()) return Looked::known;
+  if (cache().size() > kMostUsers) cache().clear();
+  Known& k = cache()[user];
+  const Service& s = service();
+  int64_t now = clock::mono_ms();
+  bool due = now >= k.next_ms && now >= (k.groups ? s.slow_until_ms : s.away_until_ms);
+  if (due && may_ask) ask_about(user, k, ask);
+  if (k.groups) return Looked::known;
+  now = clock::mono_ms();
+  for (int64_t since : {k.failed_ms, s.away_ms})
+    if (since != 0 && now - since >= kPatienceMs) return Looked::given_up;
+  return Looked::not_yet;
 }
 
 const std::vector<std::string>* groups_of(const std::string& user) {

@@ -48,6 +48,7 @@ class Importer : public Intake {
 
   // Any thread, between start() and stop().
   void submit(std::vector<inbox::RawRecord> records, Committed committed) override;
+  bool stores() const override { return false; }
   void swept(Sweep sweep);
   void reload(std::shared_ptr<const config::Config> config);
 
@@ -62,9 +63,10 @@ class Importer : public Intake {
   void look_at_gap();
   void arrived(Item item);
   bool commit();
-  bool look_up_users(size_t n);  // false: not known now, to be tried again
+  // False: something is not known yet, to be tried again soon.
+  bool look_up_users(size_t n);
+  bool look_up_users_of_sweep();
   void remove(const std::string& file);
-  void look_up_users_of_sweep();
   void reconcile();
   void journal_works();
   void try_journal();
@@ -88,7 +90,6 @@ class Importer : public Intake {
   Waiting waiting_;
   std::deque<Item> ready_;
   int64_t commit_retry_ms_ = 0;
-  int64_t patience_until_ms_ = 0;  // with a name service that fails; 0: it does not
   bool was_up_ = true;
   std::unique_ptr<Sweep> sweep_;
   int64_t compared_takeover_ = 0;  // told_elsewhere_before of the takeover that was compared

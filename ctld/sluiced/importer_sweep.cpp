@@ -29,7 +29,7 @@ void Importer::reconcile() {
     hooks_.sweep_wanted();
     return;
   }
-  if (sweep_->changed) look_up_users_of_sweep();
+  if (sweep_->changed && !look_up_users_of_sweep()) return;
   // Once all runs of before have been compared, what goes missing later is lost.
   if (sweep_->told_elsewhere_before == compared_takeover_) sweep_->told_elsewhere_before = 0;
   sweep_->forgotten_before = clock::wall_us() / 1'000'000 - config_->retain_hours * 3600;

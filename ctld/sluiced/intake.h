@@ -25,6 +25,8 @@ class Intake {
   virtual ~Intake() = default;
   // Any thread; `committed` is called once, on this thread where nothing can be taken now, else on
   // one of the intake's.
+  // Does it keep what it could not commit, to try again by itself?
+  virtual bool stores() const = 0;
   virtual void submit(std::vector<inbox::RawRecord> records, Committed committed) = 0;
 };
 

@@ -32,6 +32,7 @@ class Forwarder : public Intake {
 
   // Into the node's inbox first: what was taken from a user survives this daemon.
   void submit(std::vector<inbox::RawRecord> records, Committed committed) override;
+  bool stores() const override { return true; }
 
  private:
   struct Waiting {

@@ -20,6 +20,8 @@ constexpr int64_t kAgainMs = 5'000;       // after one that failed
 constexpr int64_t kStandByMs = 5'000;     // between two looks whether this host took over
 constexpr int64_t kStampUs = 60'000'000;  // between two notes in the journal of being in charge
 constexpr int64_t kStepUs = 500'000;      // a clock set by more than that has stepped
+constexpr const char* kStandsBy =
+    "this controller stands by: another one's sluiced sweeps and takes what nodes forward";
 
 }  // namespace
 
@@ -29,8 +31,11 @@ Sweeper::Sweeper(std::string slurm_conf, int64_t interval_s, int64_t charged_us,
       interval_s_(interval_s),
       swept_(std::move(swept)),
       stats_(stats),
-      charged_us_(charged_us),
-      thread_([this] { loop(); }) {}
+      charged_us_(charged_us) {
+  stats_.in_charge = place() == 0;  // nodes may ask before the first look
+  if (!stats_.in_charge) log::info(kStandsBy);
+  thread_ = std::thread([this] { loop(); });
+}
 
 Sweeper::~Sweeper() {
   stop();
@@ -78,11 +83,10 @@ void Sweeper::loop() {
     bool good = !charged || sweep();
     // Until its own slurmctld has taken over, a backup's host could ask nobody about what nodes
     // tell, and would make runs up.
-    bool takes = charged && (good || first_ || stats_.in_charge);
+    swept_well_ = charged && (good || swept_well_);
+    bool takes = charged && (swept_well_ || place() == 0);
     if (stats_.in_charge.exchange(takes) != takes)
-      log::info(takes ? "this controller is in charge now"
-                      : "this controller stands by: another one's sluiced sweeps and takes what "
-                        "nodes forward");
+      log::info(takes ? "this controller is in charge now" : kStandsBy);
     int64_t every = !charged ? kStandByMs : good ? interval_ms() : kAgainMs;
     std::unique_lock lock(mutex_);
     // Not two in a row, however often a sweep is wanted: each locks slurmctld for a moment.
@@ -123,21 +127,21 @@ bool Sweeper::clock_stepped() {
   return stepped;
 }
 
-// With one controller there is nobody else. A host that is none of the controllers (slurm.conf may
-// name addresses only) sweeps as well: a repeat is recognised, a gap is not.
-bool Sweeper::in_charge() {
-  first_ = true;
+// 0 also with one controller, and for a host that is none of them (slurm.conf may name addresses
+// only): it sweeps, since a repeat is recognised and a gap is not.
+size_t Sweeper::place() {
   auto controllers = slurm::facts().controllers;
-  if (controllers.size() < 2) return true;
   char host[256] = {};
-  if (::gethostname(host, sizeof host - 1) != 0) return true;
+  if (controllers.size() < 2 || ::gethostname(host, sizeof host - 1) != 0) return 0;
   std::string name(host, strcspn(host, "."));
-  auto mine = std::ranges::find_if(
-      controllers, [&name](const std::string& c) { return c.substr(0, c.find('.')) == name; });
-  if (mine == controllers.end()) return true;
-  first_ = mine == controllers.begin();
-  // A backup that stands by answers a ping as well. In charge is the first that answers at all.
-  for (size_t i = 0; i < static_cast<size_t>(mine - controllers.begin()); ++i)
+  for (size_t i = 0; i < controllers.size(); ++i)
+    if (controllers[i].substr(0, controllers[i].find('.')) == name) return i;
+  return 0;
+}
+
+// A backup that stands by answers a ping as well. In charge is the first that answers at all.
+bool Sweeper::in_charge() {
+  for (size_t i = 0; i < place(); ++i)
     if (slurm::controller_answers(i)) return false;
   return true;
 }

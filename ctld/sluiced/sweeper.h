@@ -34,6 +34,7 @@ class Sweeper {
  private:
   void loop();
   bool sweep();
+  static size_t place();  // of this host among the controllers
   bool in_charge();
   bool clock_stepped();
   void note_charge(bool charged);
@@ -50,8 +51,8 @@ class Sweeper {
   int64_t charged_us_;
   int64_t took_over_us_ = 0;
   bool was_charged_ = false;
-  bool stood_by_ = false;  // another was seen in charge
-  bool first_ = true;      // of the controllers
+  bool stood_by_ = false;    // another was seen in charge
+  bool swept_well_ = false;  // since it came to be in charge
   bool wanted_ = true;
   std::atomic<bool> whole_next_{false};
   std::atomic<bool> stop_{false};

@@ -37,52 +37,87 @@ AskGroups says(std::optional<Names> groups, int* asked, int64_t after_ms = 0) {
   };
 }
 
-TEST(Groups, ASlowAnswerKeepsNobodyElseWaiting) {
-  clock::advance_for_tests(600'000);
-  int asked = 0;
-  EXPECT_TRUE(look_up_groups("slow", says(Names{"a"}, &asked, 1'500)));
-  EXPECT_TRUE(look_up_groups("next", says(Names{"b"}, &asked)));
-  EXPECT_EQ(asked, 2);
+Looked look_up(const std::string& user, const AskGroups& ask) {
+  return look_up_groups(user, true, ask);
+}
+
+class NameService : public ::testing::Test {
+ protected:
+  // Whatever the tests before have left is over, and it works.
+  NameService() {
+    clock::advance_for_tests(600'000);
+    int ignored = 0;
+    look_up("somebody" + std::to_string(++tests_), says(Names{}, &ignored));
+  }
+  int asked_ = 0;
+  static inline int tests_ = 0;
+};
+
+TEST_F(NameService, ASlowAnswerKeepsNobodyElseWaiting) {
+  EXPECT_EQ(look_up("slow", says(Names{"a"}, &asked_, 1'500)), Looked::known);
+  EXPECT_EQ(look_up("next", says(Names{"b"}, &asked_)), Looked::known);
+  EXPECT_EQ(asked_, 2);
   EXPECT_EQ(*groups_of("next"), Names{"b"});
 }
 
-TEST(Groups, WhoIsKnownDoesNotWaitForASlowNameService) {
-  clock::advance_for_tests(600'000);
-  int asked = 0;
-  look_up_groups("known", says(Names{"a"}, &asked));
+TEST_F(NameService, WhoIsKnownDoesNotWaitForASlowOne) {
+  look_up("known", says(Names{"a"}, &asked_));
   clock::advance_for_tests(310'000);
-  look_up_groups("slower", says(Names{"a"}, &asked, 1'500));
-  EXPECT_TRUE(look_up_groups("known", says(Names{"b"}, &asked)));
-  EXPECT_EQ(asked, 2);
+  look_up("slower", says(Names{"a"}, &asked_, 1'500));
+  EXPECT_EQ(look_up("known", says(Names{"b"}, &asked_)), Looked::known);
+  EXPECT_EQ(asked_, 2);
   EXPECT_EQ(*groups_of("known"), Names{"a"});
 }
 
-TEST(Groups, AFailureIsTriedAgainSoonAndNotAtOnce) {
-  clock::advance_for_tests(600'000);
-  int asked = 0;
-  EXPECT_FALSE(look_up_groups("failing", says(std::nullopt, &asked)));
-  EXPECT_FALSE(look_up_groups("failing", says(Names{"a"}, &asked)));
-  EXPECT_FALSE(look_up_groups("another", says(Names{"a"}, &asked)));
-  EXPECT_EQ(asked, 1);
+TEST_F(NameService, AFailureIsTriedAgainSoonAndNotAtOnce) {
+  EXPECT_EQ(look_up("failing", says(std::nullopt, &asked_)), Looked::not_yet);
+  EXPECT_EQ(look_up("failing", says(Names{"a"}, &asked_)), Looked::not_yet);
+  EXPECT_EQ(asked_, 1);
   clock::advance_for_tests(1'100);
-  EXPECT_TRUE(look_up_groups("failing", says(Names{"a"}, &asked)));
+  EXPECT_EQ(look_up("failing", says(Names{"a"}, &asked_)), Looked::known);
   EXPECT_EQ(*groups_of("failing"), Names{"a"});
-  // One that hangs is left alone for longer.
-  EXPECT_FALSE(look_up_groups("another", says(std::nullopt, &asked, 3'000)));
-  clock::advance_for_tests(20'000);
-  EXPECT_FALSE(look_up_groups("another", says(Names{"a"}, &asked)));
-  EXPECT_EQ(asked, 3);
 }
 
-TEST(Groups, WhoMovesToAnotherIsInBothForAWhile) {
-  clock::advance_for_tests(600'000);
-  int asked = 0;
-  look_up_groups("moves", says(Names{"a"}, &asked));
+TEST_F(NameService, OneUserWhoseLookUpFailsIsNobodyElsesTrouble) {
+  look_up("broken", says(std::nullopt, &asked_, 5'000));
+  EXPECT_EQ(look_up("healthy", says(Names{"a"}, &asked_)), Looked::known);
+  clock::advance_for_tests(8'000);
+  EXPECT_EQ(look_up("broken", says(std::nullopt, &asked_, 5'000)), Looked::given_up);
+  EXPECT_EQ(look_up("healthy too", says(Names{"a"}, &asked_)), Looked::known);
+  // Nor does it take up anybody's time again.
+  asked_ = 0;
+  clock::advance_for_tests(60'000);
+  EXPECT_EQ(look_up("broken", says(Names{"a"}, &asked_)), Looked::given_up);
+  EXPECT_EQ(asked_, 0);
+  clock::advance_for_tests(300'000);
+  EXPECT_EQ(look_up("broken", says(Names{"a"}, &asked_)), Looked::known);
+}
+
+TEST_F(NameService, OneThatIsAwayIsWaitedForOnce) {
+  EXPECT_EQ(look_up("one", says(std::nullopt, &asked_, 2'000)), Looked::not_yet);
+  EXPECT_EQ(look_up("two", says(std::nullopt, &asked_, 2'000)), Looked::not_yet);
+  // It hangs for everybody: left alone for a while.
+  EXPECT_EQ(look_up("three", says(std::nullopt, &asked_, 2'000)), Looked::not_yet);
+  EXPECT_EQ(asked_, 2);
+  clock::advance_for_tests(9'000);
+  EXPECT_EQ(look_up("three", says(std::nullopt, &asked_)), Looked::given_up);
+  clock::advance_for_tests(60'000);
+  EXPECT_EQ(look_up("four", says(std::nullopt, &asked_)), Looked::given_up);
+  EXPECT_EQ(look_up("five", says(Names{"a"}, &asked_)), Looked::known);
+}
+
+TEST_F(NameService, WhoMayNotBeAskedAboutWaits) {
+  EXPECT_EQ(look_up_groups("later", false, says(Names{"a"}, &asked_)), Looked::not_yet);
+  EXPECT_EQ(asked_, 0);
+}
+
+TEST_F(NameService, WhoMovesToAnotherGroupIsInBothForAWhile) {
+  look_up("moves", says(Names{"a"}, &asked_));
   clock::advance_for_tests(310'000);
-  look_up_groups("moves", says(Names{"b"}, &asked));
+  look_up("moves", says(Names{"b"}, &asked_));
   EXPECT_EQ(*groups_of("moves"), (Names{"a", "b"}));
   clock::advance_for_tests(3'700'000);
-  look_up_groups("moves", says(Names{"b"}, &asked));
+  look_up("moves", says(Names{"b"}, &asked_));
   EXPECT_EQ(*groups_of("moves"), Names{"b"});
 }
 
