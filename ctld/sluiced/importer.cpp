@@ -20,7 +20,7 @@ constexpr int64_t kRescanMs = 5'000;          // should the watch have missed so
 constexpr int64_t kGapMs = 1'000;             // between two looks at the mark of dropped records
 constexpr int64_t kGapOverMs = 60'000;        // with no new mark
 constexpr int64_t kCommitAgainMs = 1'000;     // after the journal could not be written
-constexpr int64_t kUsersAgainMs = 200;        // after the name service failed
+constexpr int64_t kUsersAgainMs = 200;        // after the name service did not say all
 constexpr size_t kMostHeld = 20'000;          // records in memory; the rest stays in the inbox
 constexpr size_t kMostHeldBytes = 64U << 20;  // of records from sockets
 
