@@ -24,25 +24,29 @@ extern slurm_conf_t slurm_conf;
 namespace sluice::slurm {
 namespace {
 
-struct UserName {
+struct KnownUser {
   int64_t asked_s = 0;
-  bool sure = false;  // false: the name service failed
+  int64_t failing_s = 0;  // since when the name service fails for it; 0: it does not
   std::string name;
 };
-std::mutex user_names_mutex;
-std::map<uint32_t, UserName> user_names;
+std::mutex users_mutex;
+std::map<uint32_t, KnownUser> users;
+
+// After a failure it is tried again soon, and less often when that goes on.
+int64_t good_for(const KnownUser& user, int64_t max_age_s) {
+  if (user.failing_s == 0) return max_age_s;
+  return user.asked_s - user.failing_s > 8 ? 60 : 2;
+}
 
 }  // namespace
 
 std::string user_name(uint32_t uid, int64_t max_age_s) {
-  constexpr int64_t kFailedS = 10;
   if (uid == UINT32_MAX) return {};  // nobody
   int64_t now = clock::mono_ms() / 1000;
   {
-    std::lock_guard lock(user_names_mutex);
-    auto it = user_names.find(uid);
-    if (it != user_names.end() &&
-        now - it->second.asked_s < (it->second.sure ? max_age_s : kFailedS))
+    std::lock_guard lock(users_mutex);
+    auto it = users.find(uid);
+    if (it != users.end() && now - it->second.asked_s < good_for(it->second, max_age_s))
       return it->second.name;
   }
   std::string buffer;
@@ -50,22 +54,27 @@ std::string user_name(uint32_t uid, int64_t max_age_s) {
   passwd* found = nullptr;
   int rc = with_room(&buffer,
                      [&](char* at, size_t size) { return getpwuid_r(uid, &pw, at, size, &found); });
-  std::lock_guard lock(user_names_mutex);
-  UserName& known = user_names[uid];
-  known.asked_s = clock::mono_ms() / 1000;
-  known.sure = rc == 0;
-  if (rc == 0 && found != nullptr)
-    known.name = found->pw_name;
-  else if (rc == 0 || known.name.empty())
-    known.name = std::to_string(uid);
-  return known.name;
+  std::lock_guard lock(users_mutex);
+  KnownUser& user = users[uid];
+  user.asked_s = clock::mono_ms() / 1000;
+  if (rc == 0)
+    user.failing_s = 0;
+  else if (user.failing_s == 0)
+    user.failing_s = user.asked_s;
+  if (found != nullptr && rc == 0)
+    user.name = found->pw_name;
+  else if (rc == 0 || user.name.empty())
+    user.name = std::to_string(uid);
+  return user.name;
 }
 
-std::string remembered_user_name(uint32_t uid) {
-  if (uid == UINT32_MAX) return {};
-  std::lock_guard lock(user_names_mutex);
-  auto it = user_names.find(uid);
-  return it != user_names.end() ? it->second.name : std::to_string(uid);
+RememberedUser remembered_user(uint32_t uid) {
+  if (uid == UINT32_MAX) return {"", true, 0};
+  std::lock_guard lock(users_mutex);
+  auto it = users.find(uid);
+  if (it == users.end()) return {std::to_string(uid), false, 0};
+  const KnownUser& user = it->second;
+  return {user.name, true, user.failing_s == 0 ? 0 : clock::mono_ms() / 1000 - user.failing_s + 1};
 }
 
 namespace {

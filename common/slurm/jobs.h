@@ -59,8 +59,13 @@ Result<std::vector<JobInfo>> load_jobs(int64_t since, int64_t* stamp);
 // The user's name, asked for again when it is `max_age_s` old; the number where there is none,
 // nothing for UINT32_MAX. May block in the name service. Any thread.
 std::string user_name(uint32_t uid, int64_t max_age_s = 600);
-// What it said last, without asking; the number where it was not asked.
-std::string remembered_user_name(uint32_t uid);
+struct RememberedUser {
+  std::string name;  // the number where there is none, or was not asked
+  bool asked = false;
+  int64_t failing_s = 0;  // for how long the name service has failed for this user; 0: it does not
+};
+// What user_name() said last, without asking. Any thread.
+RememberedUser remembered_user(uint32_t uid);
 
 struct ClusterFacts {
   std::string cluster;

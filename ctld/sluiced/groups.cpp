@@ -35,7 +35,8 @@ struct Service {
   int64_t slow_until_ms = 0;  // until then it is spared the users of whom something is known
   int64_t away_until_ms = 0;  // until then nobody is asked about
   int64_t away_ms = 0;        // since when it fails for more than one user; 0: it does not
-  std::string failing;        // for whom it failed last, since it last answered
+  std::string failing;        // for whom it failed last; nobody: it is over
+  int64_t failed_ms = 0;      // when that was
 };
 
 Service& service() {
@@ -88,13 +89,15 @@ namespace {
 void failed(const std::string& user, Known& k, int64_t now, int64_t took) {
   Service& s = service();
   if (k.failed_ms == 0) k.failed_ms = now;
-  bool for_long = now - k.failed_ms >= kPatienceMs;
-  k.next_ms = now + (for_long ? kAgeMs : k.groups ? kQuietMs : kFailedMs + took);
+  // One that makes everybody wait, and for long, is hardly asked about again.
+  bool hangs = took > kSlowMs && now - k.failed_ms >= kPatienceMs;
+  k.next_ms = now + (hangs ? kAgeMs : k.groups ? kQuietMs : kFailedMs + took);
   // One user whose directory is away must not be everybody's trouble.
   bool for_others = !s.failing.empty() && s.failing != user;
   if (for_others && s.away_ms == 0) s.away_ms = now;
   if (for_others && took > kSlowMs) s.away_until_ms = now + std::min(10 * took, kQuietMs);
   s.failing = user;
+  s.failed_ms = now;
 }
 
 void answered(Known& k, std::vector<std::string> groups, int64_t now) {
@@ -121,11 +124,14 @@ void ask_about(const std::string& user, Known& k, const AskGroups& ask) {
     log::once(log::Level::warning, "groups",
               "the name service " + std::string(groups ? "is slow" : "does not answer") +
                   " (groups of user " + text::printable(user) + "); what was known before stands");
-  else
-    log::clear("groups", "the name service answers again");
   if (!groups) return failed(user, k, now, now - asked);
-  s.away_until_ms = s.away_ms = 0;
-  s.failing.clear();
+  s.away_until_ms = 0;
+  // Where it fails for some and not for others, one of the others shows nothing.
+  if (k.failed_ms != 0 || now - s.failed_ms > kQuietMs) {
+    s.away_ms = 0;
+    s.failing.clear();
+    if (!slow) log::clear("groups", "the name service answers again");
+  }
   answered(k, std::move(*groups), now);
 }
 
@@ -137,9 +143,11 @@ Looked look_up_groups(const std::string& user, bool may_ask, const AskGroups& as
   Known& k = cache()[user];
   const Service& s = service();
   int64_t now = clock::mono_ms();
+  if (now >= k.next_ms + kQuietMs) k.failed_ms = 0;  // too long ago to say anything
   bool due = now >= k.next_ms && now >= (k.groups ? s.slow_until_ms : s.away_until_ms);
   if (due && may_ask) ask_about(user, k, ask);
   if (k.groups) return Looked::known;
+  if (due && !may_ask) return Looked::not_yet;
   now = clock::mono_ms();
   for (int64_t since : {k.failed_ms, s.away_ms})
     if (since != 0 && now - since >= kPatienceMs) return Looked::given_up;

@@ -10,6 +10,7 @@ namespace sluice::daemon {
 namespace {
 
 constexpr int64_t kBudgetMs = 1'000;  // of one pass; what is left is asked in the next
+constexpr int64_t kPatienceS = 8;     // with a name service that fails for a user
 constexpr int64_t kNameAgeS = 300;    // a name asked for ahead outlives the transaction
 
 class Pass {
@@ -31,28 +32,42 @@ bool from_slurmctld(const inbox::RawRecord& r) {
   return r.kind == "start" || r.kind == "end" || r.kind == "comp";
 }
 
+// The names of users that only their node tells of. False: of one of them it is not known yet.
+bool look_up_names(const std::set<uint32_t>& uids) {
+  Pass pass;
+  bool known = true;
+  for (uint32_t uid : uids) {
+    if (pass.goes_on()) slurm::user_name(uid, kNameAgeS);
+    auto user = slurm::remembered_user(uid);
+    known = known && user.asked && (user.failing_s == 0 || user.failing_s > kPatienceS);
+  }
+  return known;
+}
+
 }  // namespace
 
 bool Importer::look_up_users(size_t n) {
-  Pass pass;
   std::set<std::string> users;
+  std::set<uint32_t> uids;
   bool groups = events_.asks_for_groups();
   for (size_t i = 0; i < n; ++i) {
     const auto& r = ready_[i].record;
     const slurm::JobInfo* info = ready_[i].answer.job();
+    bool hook = from_slurmctld(r);
     // A run that only its node knows is named after this.
     int64_t uid = r.number("@uid");
-    bool asked = ready_[i].answer.status != Answer::Status::not_asked;
-    if (asked && info == nullptr && uid >= 0 && pass.goes_on())
-      users.insert(slurm::user_name(static_cast<uint32_t>(uid), kNameAgeS));
+    if (!hook && uid >= 0 && ready_[i].answer.status != Answer::Status::not_asked)
+      uids.insert(static_cast<uint32_t>(uid));
     if (!groups || r.job_id() == 0) continue;
     if (info != nullptr)
       users.insert(info->user);
-    else if (from_slurmctld(r))  // what a node's record says of it is its user's word
+    else if (hook)  // what a node's record says of it is its user's word
       users.insert(r.get("SLURM_JOB_USER"));
     for (const auto& run : journal_.runs_of(r.job_id())) users.insert(run.user);
   }
-  return !groups || pass.look_up(users, hooks_.ask_groups);
+  if (!look_up_names(uids)) return false;
+  for (uint32_t uid : uids) users.insert(slurm::remembered_user(uid).name);
+  return !groups || Pass().look_up(users, hooks_.ask_groups);
 }
 
 bool Importer::look_up_users_of_sweep() {

@@ -23,10 +23,10 @@ using Committed = std::function<void(const Commit& commit)>;
 class Intake {
  public:
   virtual ~Intake() = default;
-  // Any thread; `committed` is called once, on this thread where nothing can be taken now, else on
-  // one of the intake's.
   // Does it keep what it could not commit, to try again by itself?
   virtual bool stores() const = 0;
+  // Any thread; `committed` is called once, on this thread where nothing can be taken now, else on
+  // one of the intake's.
   virtual void submit(std::vector<inbox::RawRecord> records, Committed committed) = 0;
 };
 

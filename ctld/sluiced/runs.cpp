@@ -264,7 +264,7 @@ std::optional<Found> run_of_node(Journal& journal, const RawRecord& r, const Ans
   Run run;
   run.job_id = r.job_id();
   run.uid = static_cast<uint32_t>(r.number("@uid", UINT32_MAX));
-  run.user = slurm::remembered_user_name(run.uid);  // asked for ahead, outside of transactions
+  run.user = slurm::remembered_user(run.uid).name;  // asked for ahead, outside of transactions
   run.restart = std::max<int64_t>(restart, 0);
   run.start = r.wall_us / 1'000'000;
   run.provisional = true;

@@ -106,6 +106,25 @@ TEST_F(NameService, OneThatIsAwayIsWaitedForOnce) {
   EXPECT_EQ(look_up("five", says(Names{"a"}, &asked_)), Looked::known);
 }
 
+TEST_F(NameService, WhoWasGivenUpIsBackWithIt) {
+  for (int i = 0; i < 12; ++i) {
+    look_up("patient", says(std::nullopt, &asked_));
+    clock::advance_for_tests(1'100);
+  }
+  EXPECT_EQ(look_up("patient", says(std::nullopt, &asked_)), Looked::given_up);
+  clock::advance_for_tests(1'100);
+  EXPECT_EQ(look_up("patient", says(Names{"a"}, &asked_)), Looked::known);
+}
+
+// In each outage anew.
+TEST_F(NameService, WhoWasGivenUpLongAgoIsWaitedForAgain) {
+  look_up("again", says(std::nullopt, &asked_));
+  clock::advance_for_tests(9'000);
+  EXPECT_EQ(look_up("again", says(std::nullopt, &asked_)), Looked::given_up);
+  clock::advance_for_tests(400'000);
+  EXPECT_EQ(look_up("again", says(std::nullopt, &asked_)), Looked::not_yet);
+}
+
 TEST_F(NameService, WhoMayNotBeAskedAboutWaits) {
   EXPECT_EQ(look_up_groups("later", false, says(Names{"a"}, &asked_)), Looked::not_yet);
   EXPECT_EQ(asked_, 0);
