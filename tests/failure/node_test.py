@@ -187,10 +187,7 @@ class Takeover(unittest.TestCase):
         for each in (ends, job):
             c.wait_job(each, ["RUNNING"])
         settle(c)
-        saved = time.time()
-        c.run(["scontrol", "update", f"JobId={job}", "Comment=something to save"])
-        c.wait_until(lambda: (c.layout.state / "job_state").stat().st_mtime > saved, 30,
-                     "slurmctld saved its jobs")
+        self.saved(c, job)
         second = c.layout.dir / "second"
         c.kill9("slurmctld")
         c.kill9("sluiced")  # the whole host
@@ -231,10 +228,7 @@ class Takeover(unittest.TestCase):
             c.wait_job(job)
         c.wait_job(long, ["RUNNING"])
         settle(c)
-        running = time.time()
-        c.run(["scontrol", "update", f"JobId={long}", "Comment=something to save"])
-        c.wait_until(lambda: (c.layout.state / "job_state").stat().st_mtime > running, 30,
-                     "slurmctld saved its jobs")
+        self.saved(c, long)
         c.kill9("slurmctld")
         c.kill9("sluiced")  # the whole host
         c.wait_until(lambda: "is primary" in self.ping(c) or
@@ -269,6 +263,14 @@ class Takeover(unittest.TestCase):
         whole.check_known()
         whole.check_forgotten()
         self.assertEqual(whole.complaints, [])
+
+    @staticmethod
+    def saved(c, job):
+        """Until slurmctld has saved its state with the job in it."""
+        before = time.time()
+        c.run(["scontrol", "update", f"JobId={job}", "Comment=something to save"])
+        c.wait_until(lambda: (c.layout.state / "job_state").stat().st_mtime > before, 30,
+                     "slurmctld saved its jobs")
 
     @staticmethod
     def ping(c):
