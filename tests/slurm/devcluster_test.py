@@ -17,8 +17,10 @@ class Devcluster(unittest.TestCase):
         self.dir.chmod(0o755)
 
     def call(self, *arguments):
-        build = ["--build", os.environ["SLUICE_BUILD"]] if arguments[0] == "up" else []
-        return subprocess.run([DEVCLUSTER, arguments[0], "--dir", self.dir, *build,
+        made = ["--build", os.environ["SLUICE_BUILD"]] if arguments[0] == "up" else []
+        if made and "SLUICE_ROOT" in os.environ:
+            made += ["--root", os.environ["SLUICE_ROOT"]]
+        return subprocess.run([DEVCLUSTER, arguments[0], "--dir", self.dir, *made,
                                *arguments[1:]], text=True, capture_output=True, timeout=60,
                               stdin=subprocess.DEVNULL)
 
