@@ -220,10 +220,13 @@ void Import::cancelled(const slurm::JobInfo* info, const RawRecord* r) {
     d.job.set("start_time", Json());  // slurmctld shows the cancel's time there
     if (r == nullptr) d.time_us = info->end_time * 1'000'000;
     if (r == nullptr) d.env = event::env_from_info(*info);
-    // Of a job that was put back before, its start has told the sinks.
-    for (const Run& before : journal_.runs_of(run.job_id))
-      if (run.selection.empty() && before.uid == run.uid && before.restart == run.restart - 1)
-        run.selection = before.selection;
+    // Of a job that was put back before, its start has told the sinks. Ids are reused: its own run
+    // is the newest.
+    for (const Run& before : journal_.runs_of(run.job_id)) {
+      if (before.uid != run.uid || before.restart != run.restart - 1) continue;
+      if (run.selection.empty()) run.selection = before.selection;
+      break;
+    }
   }
   int64_t when = info != nullptr ? info->end_time : run.submit;
   if (journal_.cancelled_known(run.job_id, run.submit, when)) {

@@ -60,6 +60,31 @@ TEST_F(Records, ANodeCannotMakeUpSlurmsOwnEvents) {
   EXPECT_EQ(journal_->last_seq(), before + 1);
 }
 
+// slurmctld was killed and gave the id away again, to the same user.
+TEST_F(Records, ACancelHasTheSinksOfItsOwnRunBefore) {
+  auto starts = [this](int64_t start, const char* selection) {
+    auto r = record("start", 7, start);
+    if (*selection != '\0') r.fields["SPANK_EVENT_SINK"] = selection;
+    import(r, running(7, "alice", 1000, start));
+  };
+  auto cancelled = [this](int64_t submit) {
+    slurm::JobInfo info = job_info(7, kCancelled, 0, 1);
+    info.submit_time = submit;
+    info.end_time = submit + 5;
+    info.uid = 1000;
+    info.nodes.clear();
+    journal::Transaction t(journal_->db());
+    import_.cancelled(&info, nullptr);
+    t.commit();
+  };
+  starts(100, "log");
+  cancelled(150);
+  EXPECT_EQ(queued().count("slurm.job.cancelled alice"), 1U);
+  starts(400, "");
+  cancelled(450);
+  EXPECT_EQ(queued().count("slurm.job.cancelled alice"), 1U);
+}
+
 // A node deletes what is refused: that needs slurmctld's word.
 TEST_F(Records, AUsersEventIsNotRefusedWhileSlurmctldIsSilent) {
   int64_t before = journal_->last_seq();
