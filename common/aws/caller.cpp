@@ -69,6 +69,7 @@ void Caller::send(Call call, const Credentials& credentials, OnAnswer done) {
   r.headers = std::move(call.headers);
   r.body = std::move(call.body);
   r.timeout_ms = config_.timeout_ms;
+  r.max_response = config_.max_response;
   r.group = std::move(call.group);
   r.at_once = call.at_once;
   r.proxy = s_.proxy;

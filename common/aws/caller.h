@@ -21,6 +21,7 @@ struct CallerConfig {
   std::string profile;      // empty: the standard chain
   std::string endpoint;     // empty: AWS's
   int64_t timeout_ms = 30'000;
+  size_t max_response = 1U << 20;  // bytes of an answer
 };
 
 struct Call {

@@ -25,6 +25,16 @@ int64_t mono_us() {
   return read_us(CLOCK_BOOTTIME) + offset_ms.load(std::memory_order_relaxed) * 1000;
 }
 
+void sleep_ms(int64_t ms) {
+  timespec until{};
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  int64_t ns = until.tv_nsec + ms % 1000 * 1'000'000;
+  until.tv_sec += ms / 1000 + ns / 1'000'000'000;
+  until.tv_nsec = ns % 1'000'000'000;
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+  }
+}
+
 int64_t thread_cpu_us(pthread_t thread) {
   clockid_t id{};
   return pthread_getcpuclockid(thread, &id) == 0 ? read_us(id) : 0;

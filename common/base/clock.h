@@ -14,6 +14,8 @@ int64_t wall_us();
 // Milliseconds since boot, suspend included. For deadlines and intervals; never steps.
 int64_t mono_ms();
 int64_t mono_us();
+// Waits so long, whatever signals come.
+void sleep_ms(int64_t ms);
 // CPU time of a thread of this process that was not joined yet, user and system.
 int64_t thread_cpu_us(pthread_t thread);
 

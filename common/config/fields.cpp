@@ -173,12 +173,12 @@ Json Fields::any(const std::string& key) {
   return object_.get(key);
 }
 
-void Fields::finish() {
+void Fields::finish(bool warn) {
   for (const auto& [key, value] : object_.members()) {
     if (known_.contains(key)) continue;
     std::string allowed = "unknown key; known here:";
     for (const auto& k : known_) allowed += " " + k;
-    problem(key, allowed);
+    problem(key, allowed, warn);
   }
 }
 

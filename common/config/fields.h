@@ -56,7 +56,8 @@ class Fields {
   bool has(const std::string& key) const { return object_.has(key); }
   std::string path(const std::string& key) const;
   void problem(const std::string& key, std::string allowed, bool warning = false);
-  void finish();
+  // `warn`: they are warnings, as in files that other programs read too.
+  void finish(bool warn = false);
 
  private:
   std::string shown_value(const std::string& key) const;
