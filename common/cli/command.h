@@ -32,5 +32,6 @@ void add_reload(CLI::App& app, Action* chosen);
 void add_metrics(CLI::App& app, Action* chosen);
 void add_config(CLI::App& app, Action* chosen);
 void add_doctor(CLI::App& app, Action* chosen);
+void add_node_name(CLI::App& app, Action* chosen);
 
 }  // namespace sluice::cli

@@ -41,7 +41,7 @@ int run(int argc, char** argv) {
   app.add_flag("--json", common.json, "JSON on standard output, for programs");
   Action chosen;
   for (auto add : {add_status, add_tail, add_replay, add_dead, add_emit, add_sweep, add_reload,
-                   add_metrics, add_config, add_doctor})
+                   add_metrics, add_config, add_doctor, add_node_name})
     add(app, &chosen);
   app.require_subcommand(1);
   let_fall_through(app);

@@ -3,6 +3,8 @@
 from .cluster import Cluster
 from .config import CloudNodes, ClusterConfig
 from .inside import CommandFailed
+from .power import PowerSave
 from .wait import wait_until
 
-__all__ = ["Cluster", "ClusterConfig", "CloudNodes", "CommandFailed", "wait_until"]
+__all__ = ["Cluster", "ClusterConfig", "CloudNodes", "CommandFailed", "PowerSave",
+           "wait_until"]

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import daemons, ports, slurm_conf
+from . import daemons, ports, power, slurm_conf
 from .config import ClusterConfig
 from .isolation import PYTHON, unshare_command
 from .layout import Layout
@@ -52,11 +52,14 @@ class Cluster(SlurmCommands):
         self.port = config.port_base
         if self.port is None:
             cloud = config.cloud.count if config.cloud else 0
+            cloud += config.power.port_count() if config.power else 0
             self.port, holder = ports.reserve(4 + config.nodes + cloud)
         try:
             self.layout.make(config)
             slurm_conf.write_all(config, self.layout, self.port, self.version,
                                  self.install.plugins)
+            if config.power:
+                power.write(config.power, self.layout, self.port + 4 + config.nodes)
             self.layout.write_plan(config, self.lifeline)
             self._start_supervisor(holder)
         finally:
@@ -88,6 +91,9 @@ class Cluster(SlurmCommands):
         self.start_daemon("munged", daemons.munged(self.layout))
         wait_until(self.path(self.layout.munge_socket).is_socket, START_SECONDS,
                    "munged's socket", every=0.01)
+        if self.config.power:
+            home = power.folder(self.layout)
+            self.run([home / "generate_conf", home])
         for index in range(self.config.controllers):
             self.start_slurmctld(index=index)
         for node in self.config.node_names():

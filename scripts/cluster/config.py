@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Optional
 
 from .isolation import PROJECT
+from .power import PowerSave
 
 PLUGINS = ("prep", "spank", "jobcomp")
 
@@ -56,6 +57,7 @@ class ClusterConfig:
     slurm_conf: tuple = ()  # further lines; one that sets what is set already replaces it
     partitions: tuple = ()  # further lines: "PartitionName=… Nodes=…"
     cloud: Optional[CloudNodes] = None
+    power: Optional[PowerSave] = None
 
     # name -> (uid, (further groups)); each also gets a group of its name and number.
     users: dict = field(default_factory=lambda: {

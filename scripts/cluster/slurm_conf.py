@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from . import power
+
 
 def write_all(config, layout, base, version, system_plugins):
     text = slurm_conf(config, layout, base, system_plugins)
@@ -59,6 +61,8 @@ def slurm_conf(config, layout, base, system_plugins):
     if config.cloud:
         settings.update(cloud_settings(config.cloud))
     extra = [line for line in config.slurm_conf if line.strip()]
+    if config.power:
+        extra += power.slurm_conf_lines(layout)
     for line in extra:
         replaced = line.split("=", 1)[0].strip().lower()
         settings = {k: v for k, v in settings.items() if k.lower() != replaced}
@@ -134,5 +138,7 @@ def write_names(config, layout):
     cloud = [f"cloud{i}" for i in range(config.cloud.count)] if config.cloud else []
     hosts = [f"127.0.0.{i + 1} {name}" for i, name in enumerate(config.controller_names())]
     hosts[0] += " localhost"
+    if config.power:
+        cloud += config.power.node_names()
     names = " ".join(config.node_names() + cloud)
     (layout.etc / "hosts").write_text("\n".join([*hosts, f"127.0.0.1 {names}"]) + "\n")

@@ -1,0 +1,73 @@
+// What power save is told: which groups of nodes may be launched, where and how. The content is
+// that of config.json and partitions.json as aws-plugin-for-slurm (version 2) defined them; the
+// same content may stand in sluice.json under "power". docs/power-configuration.md describes every
+// key. Values hold Json, so a Config belongs to one thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/config/fields.h"
+#include "common/json/json.h"
+
+namespace sluice::power {
+
+// KEY=VALUE pairs of slurm.conf, in the order given; no key twice.
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+enum class ProviderKind {
+  ec2,
+  process,  // a node is a local slurmd: for demonstrations and tests
+};
+
+// Nodes PARTITION-GROUP-0 to PARTITION-GROUP-(max_nodes-1), all launched in the same way.
+struct Group {
+  std::string partition, name;
+  int64_t max_nodes = 0;
+  Settings specifications;  // of the NodeName line
+  ProviderKind provider = ProviderKind::ec2;
+
+  // ec2 only. Json values are as CreateFleet's objects of the same name.
+  std::string region;
+  std::string profile;  // empty: the standard credential chain
+  bool spot = false;
+  Json market_options;  // SpotOptions or OnDemandOptions, whichever is of use; or null
+  Json launch_template;
+  std::vector<Json> overrides;
+  std::vector<std::string> subnets;
+  std::vector<std::pair<std::string, std::string>> tags;  // values may have {node_name} and its kin
+
+  std::string prefix() const { return partition + "-" + name; }
+};
+
+struct Partition {
+  std::string name;
+  Settings options;  // of the PartitionName line
+  std::vector<Group> groups;
+};
+
+struct Config {
+  std::string log_level = "DEBUG";
+  std::string log_file;  // empty: standard error, or syslog where that is unread
+  std::string state = "/var/lib/sluice/power";  // the folder of the record (store.h)
+  int64_t stuck_s = 60;                         // how long a state that should pass may last
+  int64_t fail_hold_s = 60;                     // how long a node that could not come stays down
+  int64_t orphan_s = 300;  // how old a machine without a node is before it is ended
+  Settings slurm_conf;
+  std::vector<Partition> partitions;
+};
+
+// `path` is a folder with config.json and partitions.json, or a file with a "power" object. Reads
+// and checks it as a whole; what is found is in `problems`, each path with the file's name before
+// it. The result is usable if none of them is an error. Does not touch the network.
+Config load(const std::string& path, config::Problems* problems);
+
+// The parts, for texts that are read already.
+void parse_config(const Json& object, Config* out, config::Problems* problems);
+void parse_partitions(const Json& object, Config* out, config::Problems* problems);
+// What only shows when both are known.
+void check_together(const Config& config, config::Problems* problems);
+
+}  // namespace sluice::power

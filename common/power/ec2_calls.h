@@ -1,0 +1,37 @@
+// Calls to EC2 in one region: those that fail in passing (throttling, a service that is away) are
+// made again, the same bytes, with growing and random pauses. For one thread; held by shared_ptr,
+// and outlives the provider's callbacks as long as it is polled.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/aws/caller.h"
+
+namespace sluice::power::ec2 {
+
+class Calls : public std::enable_shared_from_this<Calls> {
+ public:
+  // `s.http` outlives it.
+  Calls(const std::string& region, const std::string& profile, aws::Surroundings s);
+
+  // `body` is the form. Calls back once, from poll() or from here.
+  void call(const char* action, const std::string& body, aws::OnAnswer done);
+
+  // Calls back for what has ended; waits at most `timeout_ms`. False where nothing is under way.
+  bool poll(int64_t timeout_ms);
+
+ private:
+  void attempt(const char* action, const std::string& body, int64_t deadline, int64_t pause,
+               aws::OnAnswer done);
+
+  http::Client* http_;
+  std::shared_ptr<aws::Caller> caller_;
+  size_t open_ = 0;                                             // calls that have not answered
+  std::list<std::pair<int64_t, std::function<void()>>> later_;  // when, in ms of clock::mono_ms
+};
+
+}  // namespace sluice::power::ec2

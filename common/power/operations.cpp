@@ -1,0 +1,95 @@
+#include "common/power/operations.h"
+
+#include "common/base/clock.h"
+#include "common/slurm/jobs.h"
+#include "common/slurm/nodes.h"
+
+namespace sluice::power {
+namespace {
+
+// slurmctld may be restarting; beyond this, reconciling goes on with it.
+constexpr int64_t kPatienceMs = 60'000;
+
+template <class Call>
+Result<void> until_said(Call call) {
+  int64_t deadline = clock::mono_ms() + kPatienceMs;
+  while (true) {
+    Result<void> said = call();
+    if (said || clock::mono_ms() >= deadline) return said;
+    clock::sleep_ms(1'000);
+  }
+}
+
+}  // namespace
+
+const char* name_of(Cause cause) {
+  switch (cause) {
+    case Cause::throttled:
+      return "throttled";
+    case Cause::no_capacity:
+      return "no_capacity";
+    case Cause::quota:
+      return "quota";
+    case Cause::configuration:
+      return "configuration";
+    case Cause::credentials:
+      return "credentials";
+    case Cause::unavailable:
+      return "unavailable";
+  }
+  return "unknown";
+}
+
+const char* name_of(Fate fate) {
+  switch (fate) {
+    case Fate::told:
+      return "launched";
+    case Fate::already:
+      return "already launched";
+    case Fate::failed:
+      return "failed";
+    case Fate::left:
+      return "left for reconciling";
+    case Fate::foreign:
+      return "not ours";
+    case Fate::ended:
+      return "ended";
+    case Fate::none:
+      return "had none";
+    case Fate::mended:
+      return "mended";
+  }
+  return "unknown";
+}
+
+Provider& Places::at(const Place& place) {
+  ProviderPtr& provider = made_[place];
+  if (!provider) provider = maker_(place);
+  return *provider;
+}
+
+void Places::settle() {
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (auto& [place, provider] : made_) busy |= provider->poll(100);
+  }
+}
+
+Slurm real_slurm() {
+  Slurm out;
+  out.nodes = slurm::load_nodes;
+  out.tell = [](const std::vector<Machine>& machines) {
+    std::vector<slurm::NodeAddress> list;
+    list.reserve(machines.size());
+    for (const Machine& m : machines) list.push_back({m.node, m.address, m.hostname});
+    return until_said([&] { return slurm::set_addresses(list); });
+  };
+  out.change = [](const std::vector<std::string>& nodes, slurm::NodeChange change,
+                  const std::string& reason) {
+    return until_said([&] { return slurm::change_nodes(nodes, change, reason); });
+  };
+  out.uid = slurm::facts().slurm_uid;
+  return out;
+}
+
+}  // namespace sluice::power

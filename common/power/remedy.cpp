@@ -1,0 +1,81 @@
+#include "common/power/remedy.h"
+
+namespace sluice::power {
+namespace {
+
+constexpr const char* kOurs = "sluice: ";
+
+// Slurm's own reasons, ours and the old plugin's go with the machine; an administrator's do not.
+bool is_ours(const Sight& s) {
+  const slurm::NodeInfo& n = *s.slurm;
+  return n.reason.empty() || n.reason_uid == s.slurm_uid || n.reason.starts_with(kOurs);
+}
+
+// One that could not come rests first: the next job would ask for the same again.
+bool rests(const Sight& s, const Config& config) {
+  return s.slurm->reason.starts_with(kOurs) && s.now_s < s.slurm->reason_time + config.fail_hold_s;
+}
+
+Judgement of_powered_down(const Sight& s, const Config& config) {
+  const slurm::NodeInfo& n = *s.slurm;
+  if (s.record != nullptr && s.record->stage != Stage::launching)
+    return {Remedy::end_machine, config.stuck_s, {}};
+  if ((n.down || n.draining) && is_ours(s) && !rests(s, config))
+    return {Remedy::return_to_use, 0, {}};
+  return {};
+}
+
+Judgement of_powering_up(const Sight& s, const Config& config) {
+  if (s.record == nullptr) return {Remedy::launch, config.stuck_s / 4, {}};
+  if (s.record->stage == Stage::launched) return {Remedy::tell, 0, {}};
+  if (s.record->stage == Stage::told && s.slurm->address != s.record->machine.address)
+    return {Remedy::tell, 0, {}};
+  return {};
+}
+
+}  // namespace
+
+const char* name_of(Remedy remedy) {
+  switch (remedy) {
+    case Remedy::none:
+      return "none";
+    case Remedy::launch:
+      return "launch";
+    case Remedy::tell:
+      return "tell slurmctld its address";
+    case Remedy::end_machine:
+      return "end its machine";
+    case Remedy::power_down:
+      return "power it down";
+    case Remedy::set_down:
+      return "set it down";
+    case Remedy::return_to_use:
+      return "return it to use";
+    case Remedy::lost:
+      return "give its jobs back";
+  }
+  return "unknown";
+}
+
+Judgement judge(const Sight& s, const Config& config) {
+  const slurm::NodeInfo& n = *s.slurm;
+  if (n.powering_down) return {};  // SuspendTimeout ends that
+  // A machine that ends by itself: interrupted, or somebody's hand. No need to wait for slurmd's
+  // silence.
+  if (s.machine_gone && s.record != nullptr && !n.powered_down)
+    return {Remedy::lost, config.stuck_s / 6,
+            std::string(kOurs) + "its machine is gone" +
+                (s.record->machine.why.empty() ? "" : ": " + s.record->machine.why)};
+  if (n.powered_down && !n.powering_up) return of_powered_down(s, config);
+  if (n.powering_up && !n.down) return of_powering_up(s, config);
+  if (n.completing && n.draining && is_ours(s))
+    return {Remedy::set_down, config.stuck_s, "sluice: completing and draining without an end"};
+  if (n.down && is_ours(s) && !rests(s, config))
+    return {Remedy::power_down, n.reason.starts_with(kOurs) ? 0 : config.stuck_s / 2,
+            n.reason.empty() ? "sluice: down, its machine ends" : n.reason};
+  if (n.not_responding && n.idle)
+    return {Remedy::power_down, config.stuck_s, "sluice: it does not respond"};
+  return {};
+}
+
+}  // namespace sluice::power

@@ -1,0 +1,65 @@
+// suspend(): the machines that the record has for the nodes are marked to end before the provider
+// is asked, by their own ids, so that a node that was resumed again meanwhile keeps its new one.
+#include <map>
+
+#include "common/base/clock.h"
+#include "common/base/fault.h"
+#include "common/power/names.h"
+#include "common/power/operations.h"
+
+namespace sluice::power {
+namespace {
+
+// What ended is struck from the record.
+void end(Session& session, std::map<std::string, std::string>* refused) {
+  std::map<Place, std::vector<std::string>> endings;
+  for (const Ending& e : session.record.endings()) endings[e.place].push_back(e.machine);
+  std::vector<std::string> gone;
+  for (auto& [place, ids] : endings)
+    session.places.at(place).terminate(ids, [&](Ended ended) {
+      gone.insert(gone.end(), ended.ids.begin(), ended.ids.end());
+      for (const Refusal& r : ended.refusals) (*refused)[r.text] = r.code;
+    });
+  session.places.settle();
+  fault::point("power.terminated");
+  if (gone.empty()) return;
+  journal::Transaction t(session.record.db());
+  for (const auto& id : gone) session.record.ended(id);
+  t.commit();
+}
+
+}  // namespace
+
+Result<std::vector<Outcome>> suspend(Session& session, const std::vector<std::string>& nodes) {
+  std::vector<Outcome> out;
+  try {
+    {
+      journal::Transaction t(session.record.db());
+      for (const std::string& name : nodes) {
+        auto node = session.record.node(name);
+        if (!node) {
+          out.push_back({name,
+                         group_of(session.config, name) == nullptr ? Fate::foreign : Fate::none, "",
+                         "", "no machine is recorded for it"});
+        } else if (node->stage == Stage::launching) {
+          node->doomed = true;
+          session.record.put(*node);
+          out.push_back({name, Fate::ended, "", "", "its launch is under way; it ends after that"});
+        } else {
+          session.record.add(Ending{node->machine.id, node->place, name, clock::wall_us()});
+          session.record.forget(name);
+          out.push_back({name, Fate::ended, node->machine.id, node->machine.address, ""});
+        }
+      }
+      t.commit();
+    }
+    fault::point("power.doomed");
+    std::map<std::string, std::string> refused;
+    end(session, &refused);
+  } catch (const journal::DbError& e) {
+    return fail(e.what);
+  }
+  return out;
+}
+
+}  // namespace sluice::power

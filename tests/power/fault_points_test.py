@@ -1,0 +1,77 @@
+"""kill -9 of resume, suspend and change_state at each named fault point: no second launch, no leak."""
+import re
+import unittest
+from pathlib import Path
+
+from power.cloud import Cloud
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+# Which program is killed there.
+CASES = {
+    "power.recorded": "resume",
+    "power.answered": "resume",
+    "power.assigned": "resume",
+    "power.told": "resume",
+    "power.doomed": "suspend",
+    "power.terminated": "suspend",
+    "power.decided": "change_state",
+}
+
+
+class EveryPoint(unittest.TestCase):
+    def test_has_a_case(self):
+        found = set()
+        for source in (PROJECT / "common" / "power").rglob("*.cpp"):
+            found.update(re.findall(r'fault::point\("([^"]+)"\)', source.read_text()))
+        self.assertEqual(found, set(CASES))
+
+
+class KilledAt(unittest.TestCase):
+    def setUp(self):
+        self.cloud = Cloud(self)
+
+    def job(self, each):
+        """A job on all nodes, from its submission to its end; `each` is called meanwhile."""
+        c = self.cloud.c
+        job = c.sbatch(["-p", "aws", "-N4", "-o", "/dev/null"], user="root")
+
+        def over():
+            each()
+            return c.job(job).get("JobState") == "COMPLETED" or c._not_yet(c.job(job))
+        c.wait_until(over, 60, f"job {job}", every=0.3)
+
+    def reconcile(self):
+        self.cloud.program("change_state", check=False)
+
+    def test_resume(self):
+        for point in [p for p, program in CASES.items() if program == "resume"]:
+            with self.subTest(point=point):
+                before = len(self.cloud.launched())
+                self.cloud.environment("resume", SLUICE_FAULT=point)
+                self.job(self.reconcile)
+                self.cloud.environment("resume")
+                self.cloud.wait_gone(self.reconcile)
+                self.assertEqual(len(self.cloud.launched()) - before, 4, "no second launch")
+
+    def test_suspend(self):
+        for point in [p for p, program in CASES.items() if program == "suspend"]:
+            with self.subTest(point=point):
+                self.cloud.environment("suspend", SLUICE_FAULT=point)
+                self.job(lambda: None)
+                self.cloud.wait_gone(self.reconcile)
+                self.cloud.environment("suspend")
+                self.assertEqual(self.cloud.running(), [])
+
+    def test_change_state(self):
+        self.cloud.environment("suspend", SLUICE_FAULT="power.doomed")
+        self.job(lambda: None)
+        self.cloud.environment("change_state", SLUICE_FAULT="power.decided")
+        for _ in range(3):
+            self.cloud.program("change_state", check=False)
+        self.cloud.environment("change_state")
+        self.cloud.wait_gone(self.reconcile)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,191 @@
+// A provider and a slurmctld that do what a test wants, and remember what they were told.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/power/operations.h"
+#include "temp_folder.h"
+
+namespace sluice::testing {
+
+class FakeProvider : public power::Provider {
+ public:
+  std::string render(const power::Order& order) const override {
+    return order.token + " " + std::to_string(order.nodes.size());
+  }
+
+  void launch(const std::string& request, power::OnLaunched done) override {
+    launches.push_back(request);
+    std::string token = request.substr(0, request.find(' '));
+    size_t wanted = std::stoul(request.substr(request.find(' ') + 1));
+    power::Launched out;
+    if (made.contains(token)) {  // the same token again makes nothing new
+      for (const auto& id : made[token]) out.machines.push_back(bare(id, token));
+    } else {
+      for (size_t i = 0; i < std::min(wanted, capacity); ++i) {
+        std::string id = "i-" + std::to_string(++count);
+        machines[id] = machine(id, token);
+        made[token].push_back(id);
+        out.machines.push_back(bare(id, token));
+      }
+      capacity -= out.machines.size();
+    }
+    if (out.machines.size() < wanted)
+      out.refusals.push_back({power::Cause::no_capacity, "InsufficientInstanceCapacity",
+                              "there is none", "c5.large", "us-east-1a", "subnet-1", false});
+    done(std::move(out));
+  }
+
+  void list(const std::string&, power::OnMachines done) override {
+    std::vector<power::Machine> out;
+    for (const auto& [id, m] : machines) out.push_back(m);
+    done(std::move(out));
+  }
+  void find(const std::string& token, power::OnMachines done) override {
+    std::vector<power::Machine> out;
+    if (hidden > 0)
+      --hidden;
+    else
+      for (const auto& [id, m] : machines)
+        if (m.launch == token) out.push_back(m);
+    done(std::move(out));
+  }
+  void terminate(std::vector<std::string> ids, power::OnEnded done) override {
+    for (const auto& id : ids) machines.erase(id);
+    done({std::move(ids), {}});
+  }
+  void tag(const std::string& id, const std::vector<std::pair<std::string, std::string>>& tags,
+           power::OnTagged done) override {
+    for (const auto& [key, value] : tags) tagged[id][key] = value;
+    done(std::nullopt);
+  }
+  bool poll(int64_t) override { return false; }
+
+  std::map<std::string, std::map<std::string, std::string>> tagged;
+
+  size_t capacity = 1000;
+  int hidden = 0;  // so many looks find nothing
+  size_t count = 0;
+  std::vector<std::string> launches;
+  std::map<std::string, power::Machine> machines;
+  std::map<std::string, std::vector<std::string>> made;  // by token
+
+ private:
+  static power::Machine bare(const std::string& id, const std::string& token) {
+    power::Machine m;
+    m.id = id;
+    m.launch = token;
+    m.since_us = clock::wall_us();
+    return m;
+  }
+  static power::Machine machine(const std::string& id, const std::string& token) {
+    power::Machine m = bare(id, token);
+    m.address = "10.0.0." + id.substr(2);
+    m.hostname = "ip-10-0-0-" + id.substr(2);
+    m.life = power::Life::running;
+    return m;
+  }
+};
+
+// One process's view of it; several may share the folder, as processes do.
+class PowerWorld {
+ public:
+  explicit PowerWorld(const power::Config& config)
+      : config_(config), provider(std::make_shared<FakeProvider>()) {
+    for (const auto& p : config.partitions)
+      for (const auto& g : p.groups)
+        for (int64_t i = 0; i < g.max_nodes; ++i) {
+          slurm::NodeInfo n;
+          n.name = g.prefix() + "-" + std::to_string(i);
+          n.cloud = n.idle = n.powered_down = true;
+          nodes[n.name] = n;
+        }
+  }
+
+  power::Slurm slurm() {
+    power::Slurm out;
+    out.nodes = [this]() -> Result<std::vector<slurm::NodeInfo>> {
+      std::vector<slurm::NodeInfo> all;
+      for (const auto& [name, n] : nodes) all.push_back(n);
+      return all;
+    };
+    out.tell = [this](const std::vector<power::Machine>& list) -> Result<void> {
+      if (deaf) return fail("slurmctld does not answer");
+      for (const auto& m : list) nodes[m.node].address = m.address;
+      ++told;
+      return {};
+    };
+    out.change = [this](const std::vector<std::string>& names, slurm::NodeChange change,
+                        const std::string& reason) -> Result<void> {
+      for (const auto& name : names) changes.emplace_back(name, change, reason);
+      return {};
+    };
+    return out;
+  }
+
+  struct Run {
+    power::Record record;
+    power::Owner owner;
+    power::Places places;
+  };
+  Run begin() {
+    auto record = power::Record::open(folder.path());
+    auto owner = power::Owner::make(folder.path());
+    return {std::move(*record), std::move(*owner),
+            power::Places([p = provider](const power::Place&) { return p; })};
+  }
+  power::Session session(Run& run) {
+    return {config_, "test", folder.path(), run.record, run.owner, run.places, slurm()};
+  }
+
+  std::map<std::string, power::Fate> resume(const std::vector<std::string>& names,
+                                            const std::vector<power::Job>& jobs = {}) {
+    Run run = begin();
+    auto s = session(run);
+    return fates(power::resume(s, names, jobs));
+  }
+  std::map<std::string, power::Fate> suspend(const std::vector<std::string>& names) {
+    Run run = begin();
+    auto s = session(run);
+    return fates(power::suspend(s, names));
+  }
+  std::map<std::string, power::Fate> reconcile() {
+    Run run = begin();
+    auto s = session(run);
+    return fates(power::reconcile(s));
+  }
+
+  // The machine that the record has for the node, or "".
+  std::string machine_of(const std::string& name) {
+    Run run = begin();
+    auto node = run.record.node(name);
+    return node ? node->machine.id : "";
+  }
+
+ private:
+  static std::map<std::string, power::Fate> fates(
+      const Result<std::vector<power::Outcome>>& outcomes) {
+    std::map<std::string, power::Fate> out;
+    if (!outcomes) return {{outcomes.error().what, power::Fate::failed}};
+    for (const auto& o : *outcomes) out[o.node] = o.fate;
+    return out;
+  }
+
+  const power::Config& config_;
+
+ public:
+  TempFolder folder;
+  std::shared_ptr<FakeProvider> provider;
+  std::map<std::string, slurm::NodeInfo> nodes;
+  std::vector<std::tuple<std::string, slurm::NodeChange, std::string>> changes;
+  bool deaf = false;
+  int told = 0;
+};
+
+}  // namespace sluice::testing
