@@ -1,6 +1,8 @@
 #include "common/power/operations.h"
 
 #include "common/base/clock.h"
+#include "common/base/fault.h"
+#include "common/base/log.h"
 #include "common/slurm/jobs.h"
 #include "common/slurm/nodes.h"
 
@@ -73,6 +75,24 @@ void Places::settle() {
     busy = false;
     for (auto& [place, provider] : made_) busy |= provider->poll(100);
   }
+}
+
+void end_marked(Session& session) {
+  std::map<Place, std::vector<std::string>> endings;
+  for (const Ending& e : session.record.endings()) endings[e.place].push_back(e.machine);
+  std::vector<std::string> gone;
+  for (auto& [place, ids] : endings)
+    session.places.at(place).terminate(ids, [&](const Ended& ended) {
+      gone.insert(gone.end(), ended.ids.begin(), ended.ids.end());
+      for (const Refusal& r : ended.refusals)
+        log::warning("machines that are to end: " + r.code + ": " + r.text);
+    });
+  session.places.settle();
+  fault::point("power.terminated");
+  if (gone.empty()) return;
+  journal::Transaction t(session.record.db());
+  for (const auto& id : gone) session.record.ended(id);
+  t.commit();
 }
 
 Slurm real_slurm() {

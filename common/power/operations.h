@@ -79,6 +79,10 @@ Result<std::vector<Outcome>> resume(Session& session, const std::vector<std::str
 // Ends the machines of the nodes.
 Result<std::vector<Outcome>> suspend(Session& session, const std::vector<std::string>& nodes);
 
+// Has the machines end that the record has marked to; what ends is struck from it, the others stay
+// marked. Throws journal::DbError.
+void end_marked(Session& session);
+
 // Sets right what is stuck, left over or half done: launches of killed processes, nodes that
 // slurmctld and the record see differently, machines without a node and nodes without a machine.
 // What may pass by itself has to last for a while first, which the record remembers from call to

@@ -41,7 +41,7 @@ class Resume {
       find_addresses();
       tell();
       give_up();
-      end_surplus();
+      end_marked(s_);
     } catch (const journal::DbError& e) {
       return fail(e.what);
     }
@@ -290,26 +290,11 @@ class Resume {
     }
   }
 
-  void end_surplus() {
-    std::map<Place, std::vector<std::string>> endings;
-    for (const Ending& e : s_.record.endings()) endings[e.place].push_back(e.machine);
-    for (auto& [place, ids] : endings)
-      s_.places.at(place).terminate(ids, [&](const Ended& ended) {
-        for (const auto& id : ended.ids) gone_.push_back(id);
-      });
-    s_.places.settle();
-    if (gone_.empty()) return;
-    journal::Transaction t(s_.record.db());
-    for (const auto& id : gone_) s_.record.ended(id);
-    t.commit();
-  }
-
   Session& s_;
   const std::vector<Job>& jobs_;
   std::vector<Work> works_;
   std::vector<Node> untold_;
   std::vector<std::pair<std::string, std::string>> failed_;  // node, why
-  std::vector<std::string> gone_;
   std::vector<Outcome> outcomes_;
 };
 

@@ -1,34 +1,11 @@
 // suspend(): the machines that the record has for the nodes are marked to end before the provider
 // is asked, by their own ids, so that a node that was resumed again meanwhile keeps its new one.
-#include <map>
-
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/power/names.h"
 #include "common/power/operations.h"
 
 namespace sluice::power {
-namespace {
-
-// What ended is struck from the record.
-void end(Session& session, std::map<std::string, std::string>* refused) {
-  std::map<Place, std::vector<std::string>> endings;
-  for (const Ending& e : session.record.endings()) endings[e.place].push_back(e.machine);
-  std::vector<std::string> gone;
-  for (auto& [place, ids] : endings)
-    session.places.at(place).terminate(ids, [&](Ended ended) {
-      gone.insert(gone.end(), ended.ids.begin(), ended.ids.end());
-      for (const Refusal& r : ended.refusals) (*refused)[r.text] = r.code;
-    });
-  session.places.settle();
-  fault::point("power.terminated");
-  if (gone.empty()) return;
-  journal::Transaction t(session.record.db());
-  for (const auto& id : gone) session.record.ended(id);
-  t.commit();
-}
-
-}  // namespace
 
 Result<std::vector<Outcome>> suspend(Session& session, const std::vector<std::string>& nodes) {
   std::vector<Outcome> out;
@@ -54,8 +31,7 @@ Result<std::vector<Outcome>> suspend(Session& session, const std::vector<std::st
       t.commit();
     }
     fault::point("power.doomed");
-    std::map<std::string, std::string> refused;
-    end(session, &refused);
+    end_marked(session);
   } catch (const journal::DbError& e) {
     return fail(e.what);
   }
