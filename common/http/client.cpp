@@ -10,6 +10,7 @@ struct Client::Impl {
   Loop loop;
   Loop::Exchanges unstarted;  // handed to the loop together: it is woken once
   size_t in_flight = 0;
+  uint64_t told = 0;  // the last ended exchange that was called back
 
   void start() {
     if (!unstarted.empty()) loop.start(std::exchange(unstarted, {}));
@@ -21,14 +22,18 @@ Client::~Client() = default;
 
 void Client::send(Request request, Done done) {
   ++impl_->in_flight;
-  impl_->unstarted.push_back(
-      std::make_unique<Exchange>(Exchange{std::move(request), std::move(done), Response{}}));
+  auto exchange = std::make_unique<Exchange>();
+  exchange->request = std::move(request);
+  exchange->done = std::move(done);
+  exchange->known = impl_->told;
+  impl_->unstarted.push_back(std::move(exchange));
 }
 
 void Client::poll(int64_t timeout_ms) {
   impl_->start();
   for (auto& exchange : impl_->loop.ended(std::max<int64_t>(timeout_ms, 0))) {
     --impl_->in_flight;
+    impl_->told = exchange->ended;
     exchange->done(std::move(exchange->response));
   }
   impl_->start();

@@ -31,8 +31,8 @@ struct Request {
   bool deny_private = false;            // refuse private, loopback and link-local addresses
   // Of the requests of one group at most `at_once` are under way, the others wait here in order;
   // their timeouts begin when their turn comes. As soon as one ends with anything but 2xx, those
-  // that wait come back unsent, as does what has waited for a minute: whether they still should go
-  // is their sender's to say.
+  // that wait come back unsent, as do those sent before their sender was called back for it, and
+  // what has waited for a minute: whether they still should go is their sender's to say.
   // Empty: no bound.
   std::string group;
   size_t at_once = 1;

@@ -52,6 +52,7 @@ void Loop::drop() {
   for (auto& [easy, transfer] : active_) curl_multi_remove_handle(multi_, easy);
   active_.clear();
   groups_.clear();
+  failed_.clear();
   started_.clear();
   finished_.clear();
   ended_.clear();
@@ -144,6 +145,14 @@ bool Loop::take_started() {
 void Loop::in_turn(std::unique_ptr<Exchange> exchange) {
   const Request& r = exchange->request;
   if (!r.group.empty()) {
+    // Who sent this did not know yet that the group's receiver, say, asked to be left alone.
+    if (auto failed = failed_.find(r.group); failed != failed_.end()) {
+      if (exchange->known < failed->second) {
+        exchange->response.unsent = true;
+        return give_back(std::move(exchange));
+      }
+      failed_.erase(failed);
+    }
     Group& group = groups_[r.group];
     if (group.under_way >= r.at_once) {
       exchange->since_ms = clock::mono_ms();
@@ -171,8 +180,9 @@ void Loop::begin(std::unique_ptr<Exchange> exchange) {
 void Loop::finished(std::unique_ptr<Exchange> exchange) {
   auto group = groups_.find(exchange->request.group);
   bool well = exchange->response.status >= 200 && exchange->response.status < 300;
-  finished_.push_back(std::move(exchange));
+  give_back(std::move(exchange));
   if (group == groups_.end()) return;
+  if (!well) failed_[group->first] = ended_count_;
   auto& waiting = group->second.waiting;
   // What waited for long was signed long ago.
   if (!well || (!waiting.empty() && clock::mono_ms() - waiting.front()->since_ms > kLongestTurnMs))
@@ -189,9 +199,14 @@ void Loop::finished(std::unique_ptr<Exchange> exchange) {
 void Loop::end_unsent(Exchanges* waiting) {
   for (auto& exchange : *waiting) {
     exchange->response.unsent = true;
-    finished_.push_back(std::move(exchange));
+    give_back(std::move(exchange));
   }
   waiting->clear();
+}
+
+void Loop::give_back(std::unique_ptr<Exchange> exchange) {
+  exchange->ended = ++ended_count_;
+  finished_.push_back(std::move(exchange));
 }
 
 void Loop::collect() {

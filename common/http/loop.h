@@ -48,6 +48,7 @@ class Loop {
   void in_turn(std::unique_ptr<Exchange> exchange);
   void begin(std::unique_ptr<Exchange> exchange);
   void finished(std::unique_ptr<Exchange> exchange);
+  void give_back(std::unique_ptr<Exchange> exchange);
   void collect();
   void hand_over();
   std::unique_ptr<Transfer> idle_transfer(const std::string& ca_file);
@@ -73,7 +74,10 @@ class Loop {
     Exchanges waiting;
   };
   std::unordered_map<std::string, Group> groups_;
-  Exchanges finished_;  // not handed over yet
+  // The last failure of each group, until something comes whose sender knows of it.
+  std::unordered_map<std::string, uint64_t> failed_;
+  Exchanges finished_;        // not handed over yet
+  uint64_t ended_count_ = 0;  // those of finished_ included
   std::thread thread_;
 };
 

@@ -21,6 +21,8 @@ struct Exchange {
   Done done;
   Response response;
   int64_t since_ms = 0;  // of waiting for its turn
+  uint64_t ended = 0;    // its place among all that ended
+  uint64_t known = 0;    // the last that its sender had been told of when it was sent
 };
 
 class Transfer {

@@ -28,6 +28,7 @@ class Sinks(unittest.TestCase):
         self.offset_ms = 0
         self.enterContext(self.c)
         eventually(lambda: self.ask("ping"), 10, "sluiced")
+        eventually(lambda: self.looks() > 0, 10, "its first look at the receiver")
 
     def reconfigured(self, **of_hook):
         config = self.c.sluice(self.c)

@@ -1,4 +1,5 @@
 #include "common/http/client.h"
+#include "common/http/loop.h"
 
 #include <gtest/gtest.h>
 
@@ -261,6 +262,27 @@ TEST(HttpClient, WhatWaitsComesBackUnsentWhenOneOfItsGroupFails) {
   send("goes");  // the group is open again
   while (ended.size() < 5 && clock::mono_ms() < until) client.poll(100);
   EXPECT_EQ(ended.back(), std::make_pair(200, false));
+}
+
+TEST(HttpClient, NothingGoesBeforeItsSenderKnowsOfAFailure) {
+  LoopbackServer server([](const Seen& s) { return reply(s.body == "fails" ? 429 : 200); });
+  Loop loop;
+  auto after = [&](uint64_t known, const std::string& body) {
+    Loop::Exchanges one;
+    one.push_back(std::make_unique<Exchange>());
+    one.front()->request = post(server.url(), body);
+    one.front()->request.group = "one";
+    one.front()->known = known;
+    loop.start(std::move(one));
+    auto ended = loop.ended(20'000);
+    EXPECT_EQ(ended.size(), 1U);
+    return std::move(ended.front());
+  };
+  auto failed = after(0, "fails");
+  EXPECT_EQ(failed->response.status, 429);
+  EXPECT_TRUE(after(failed->ended - 1, "too soon")->response.unsent);
+  EXPECT_EQ(after(failed->ended, "goes")->response.status, 200);
+  EXPECT_EQ(server.seen().size(), 2U);
 }
 
 TEST(HttpClient, RecalledWhileItWaits) {
