@@ -33,5 +33,8 @@ void add_metrics(CLI::App& app, Action* chosen);
 void add_config(CLI::App& app, Action* chosen);
 void add_doctor(CLI::App& app, Action* chosen);
 void add_node_name(CLI::App& app, Action* chosen);
+void add_node_watch(CLI::App& app, Action* chosen);
+void add_nodes(CLI::App& app, Action* chosen);
+void add_power(CLI::App& app, Action* chosen);
 
 }  // namespace sluice::cli

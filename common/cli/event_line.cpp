@@ -34,6 +34,12 @@ std::string details(const std::string& type, const Json& data) {
     add("sink " + shown(data.get("sink")) + ": " + shown(data.get("reason"), 300));
   } else if (data.has("dropped")) {
     add(shown(data.get("dropped")) + " records dropped");
+  } else if (type.starts_with("slurm.node.")) {
+    Json node = data.get("node");
+    add(shown(node.get("instance_id")));
+    if (!node.get("address").is_null()) add("at " + shown(node.get("address")));
+    if (node.get("boot_seconds").is_int()) add("after " + shown(node.get("boot_seconds")) + " s");
+    add(shown(data.get("reason"), 300));
   } else if (data.has("node")) {
     add("on " + shown(data.get("node")));
     if (data.get("step_id").is_int()) add("step " + shown(data.get("step_id")));

@@ -40,8 +40,9 @@ int run(int argc, char** argv) {
       ->type_name("PATH");
   app.add_flag("--json", common.json, "JSON on standard output, for programs");
   Action chosen;
-  for (auto add : {add_status, add_tail, add_replay, add_dead, add_emit, add_sweep, add_reload,
-                   add_metrics, add_config, add_doctor, add_node_name})
+  for (auto add :
+       {add_status, add_tail, add_replay, add_dead, add_emit, add_sweep, add_reload, add_metrics,
+        add_config, add_doctor, add_nodes, add_power, add_node_name, add_node_watch})
     add(app, &chosen);
   app.require_subcommand(1);
   let_fall_through(app);

@@ -159,6 +159,7 @@ Config parse(std::string_view text, const std::string& path, Role role, Problems
   out.admin_group = f.str("admin_group", out.admin_group);
   out.log_level = f.one_of("log_level", {"debug", "info", "warning", "error"}, out.log_level);
   out.slurm_wait_s = f.integer("slurm_wait_s", out.slurm_wait_s, 1, 10);
+  f.any("power");  // power save's, which has readers of its own
   out.sweep_s = f.integer("sweep_s", out.sweep_s, 0, 86400);
   if (Json j = f.object("journal"); !j.is_null()) {
     Fields g(j, "journal", problems);

@@ -26,6 +26,12 @@ bool is_user_type(std::string_view type) {
          type.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.-") == type.npos;
 }
 
+bool is_node_type(std::string_view type) {
+  static constexpr const char* kTypes[] = {kNodeResume, kNodeReady,       kNodeSuspend,
+                                           kNodeFailed, kNodeInterrupted, kNodeOrphan};
+  return std::ranges::any_of(kTypes, [&](const char* known) { return type == known; });
+}
+
 uint32_t selection_bits(std::string_view type, bool failed) {
   if (type == kJobStart) return kEventStart;
   if (type == kJobEnd) return kEventEnd | (failed ? kEventFail : 0U);

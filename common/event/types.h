@@ -17,6 +17,12 @@ constexpr const char* kStepEnd = "slurm.step.end";
 constexpr const char* kJobCancelled = "slurm.job.cancelled";
 constexpr const char* kJobRequeue = "slurm.job.requeue";
 constexpr const char* kJobLost = "slurm.job.lost";
+constexpr const char* kNodeResume = "slurm.node.resume";
+constexpr const char* kNodeReady = "slurm.node.ready";
+constexpr const char* kNodeSuspend = "slurm.node.suspend";
+constexpr const char* kNodeFailed = "slurm.node.failed";
+constexpr const char* kNodeInterrupted = "slurm.node.interrupted";
+constexpr const char* kNodeOrphan = "slurm.node.orphan";
 constexpr const char* kSinkRefused = "sluice.sink.refused";
 constexpr const char* kGap = "sluice.gap";
 
@@ -27,6 +33,9 @@ std::string id_of(std::initializer_list<std::string_view> parts);
 
 // user.NAME with NAME of [a-z0-9_.-], at most 64 characters in all.
 bool is_user_type(std::string_view type);
+
+// Of power save's events.
+bool is_node_type(std::string_view type);
 
 // The bits of selection.h that a type answers to; `failed` says how a slurm.job.end ended.
 uint32_t selection_bits(std::string_view type, bool failed);

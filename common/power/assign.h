@@ -13,6 +13,9 @@ namespace sluice::power {
 struct Job {
   uint32_t id = 0;
   std::vector<std::string> nodes;  // of those that are being resumed
+  // That it has: those that came earlier, or come later, too. GCC misses an initializer where the
+  // others are braced.
+  std::vector<std::string> all = {};  // NOLINT(readability-redundant-member-init)
 };
 
 // One launch: the nodes it is for, and how many machines came.

@@ -6,6 +6,7 @@
 
 #include "common/base/file.h"
 #include "common/base/text.h"
+#include "common/config/check.h"
 #include "common/json/duplicates.h"
 #include "common/power/settings.h"
 
@@ -93,6 +94,15 @@ void check_slurm_conf(const Settings& settings, Problems* problems) {
                          true});
 }
 
+// EC2's warnings come by way of EventBridge, which is the administrator's to set up.
+void read_queue(Fields* f, Config* out) {
+  out->interruption_queue = f->str("InterruptionQueue");
+  out->queue_profile = f->str("InterruptionProfile");
+  const std::string& url = out->interruption_queue;
+  if (!url.empty() && !url.starts_with("https://") && !url.starts_with("http://127.0.0.1"))
+    f->problem("InterruptionQueue", "must be the https:// URL of an SQS queue");
+}
+
 }  // namespace
 
 void parse_config(const Json& object, Config* out, Problems* problems) {
@@ -108,6 +118,17 @@ void parse_config(const Json& object, Config* out, Problems* problems) {
   out->stuck_s = f.integer("StuckSeconds", out->stuck_s, 1, 86400);
   out->fail_hold_s = f.integer("FailureHoldSeconds", out->fail_hold_s, 0, 86400);
   out->orphan_s = f.integer("OrphanSeconds", out->orphan_s, 1, 86400);
+  out->shortage_s = f.integer("CapacitySeconds", out->shortage_s, 0, 86400);
+  out->boot_failures = f.integer("BootFailures", out->boot_failures, 1, 1000);
+  out->protect_s = f.integer("ProtectSeconds", out->protect_s, 0, 86400);
+  out->interval_s = f.integer("IntervalSeconds", out->interval_s, 1, 3600);
+  out->event_socket = f.str("EventSocket", out->event_socket);
+  if (!out->event_socket.empty() && !out->event_socket.starts_with('/'))
+    f.problem("EventSocket", "must be an absolute path, or \"\" for no events");
+  out->metrics = f.str("Metrics");
+  if (!out->metrics.empty() && !config::is_metrics_address(out->metrics))
+    f.problem("Metrics", "must be 127.0.0.1:PORT, [::1]:PORT or unix:/path");
+  read_queue(&f, out);
   if (!f.has("SlurmConf")) f.problem("SlurmConf", "is missing; an object is needed");
   if (Json conf = f.object("SlurmConf"); !conf.is_null()) {
     out->slurm_conf = read_settings(conf, "SlurmConf", problems);

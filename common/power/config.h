@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/config/config.h"
 #include "common/config/fields.h"
 #include "common/json/json.h"
 
@@ -33,7 +34,9 @@ struct Group {
   std::string region;
   std::string profile;  // empty: the standard credential chain
   bool spot = false;
-  Json market_options;  // SpotOptions or OnDemandOptions, whichever is of use; or null
+  Json market_options;    // SpotOptions or OnDemandOptions, whichever is of use; or null
+  bool fallback = false;  // spot: on demand where there is no capacity
+  Json fallback_options;  // OnDemandOptions for that; or null
   Json launch_template;
   std::vector<Json> overrides;
   std::vector<std::string> subnets;
@@ -51,10 +54,18 @@ struct Partition {
 struct Config {
   std::string log_level = "DEBUG";
   std::string log_file;  // empty: standard error, or syslog where that is unread
-  std::string state = "/var/lib/sluice/power";  // the folder of the record (store.h)
+  std::string state = "/var/lib/sluice-power";  // the folder of the record (store.h)
   int64_t stuck_s = 60;                         // how long a state that should pass may last
   int64_t fail_hold_s = 60;                     // how long a node that could not come stays down
-  int64_t orphan_s = 300;  // how old a machine without a node is before it is ended
+  int64_t orphan_s = 300;     // how old a machine without a node is before it is ended
+  int64_t shortage_s = 300;   // how long it is remembered that a pool had no capacity
+  int64_t boot_failures = 3;  // so many in a row, and the group is left alone
+  int64_t protect_s = 900;    // for so long
+  int64_t interval_s = 30;    // between two looks of sluiced's
+  std::string event_socket = config::kDefaultSocket;  // sluiced's, for events of nodes
+  std::string metrics;             // where sluiced's power role serves its metrics; empty: nowhere
+  std::string interruption_queue;  // URL of the SQS queue with EC2's warnings; empty: none
+  std::string queue_profile;       // the profile that may read it
   Settings slurm_conf;
   std::vector<Partition> partitions;
 };

@@ -174,6 +174,19 @@ Result<Page> read_instances(std::string* xml) {
   return out;
 }
 
+Result<std::vector<std::pair<std::string, std::string>>> read_subnets(std::string* xml) {
+  const std::string action = "DescribeSubnets";
+  pugi::xml_document doc;
+  auto root = root_of(&doc, xml, action);
+  if (!root) return std::unexpected(root.error());
+  xml_node subnets = root->child("subnetSet");
+  if (!subnets) return fail(action + ": the answer has no subnetSet");
+  std::vector<std::pair<std::string, std::string>> out;
+  for (xml_node item : subnets.children("item"))
+    out.emplace_back(name_in(item, "subnetId"), name_in(item, "availabilityZone"));
+  return out;
+}
+
 Result<std::vector<StateChange>> read_terminating(std::string* xml) {
   const std::string action = "TerminateInstances";
   pugi::xml_document doc;

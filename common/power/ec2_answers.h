@@ -78,6 +78,8 @@ struct StateChange {
 
 Result<Fleet> read_fleet(std::string* xml);
 Result<Page> read_instances(std::string* xml);
+// Of DescribeSubnets: subnet and zone.
+Result<std::vector<std::pair<std::string, std::string>>> read_subnets(std::string* xml);
 Result<std::vector<StateChange>> read_terminating(std::string* xml);
 
 }  // namespace sluice::power::ec2

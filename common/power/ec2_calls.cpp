@@ -22,8 +22,11 @@ int64_t around(int64_t ms) {
 
 }  // namespace
 
-Calls::Calls(const std::string& region, const std::string& profile, aws::Surroundings s)
+Calls::Calls(const std::string& region, const std::string& profile, aws::Surroundings s,
+             const std::string& state)
     : http_(s.http) {
+  // Which account a profile is of only the credentials say: one bucket for each name of it.
+  if (!state.empty()) buckets_.emplace(state, region + "/" + profile);
   aws::CallerConfig config;
   config.service = "ec2";
   config.endpoint_id = "EC2";
@@ -40,6 +43,14 @@ void Calls::call(const char* action, const std::string& body, aws::OnAnswer done
 
 void Calls::attempt(const char* action, const std::string& body, int64_t deadline, int64_t pause,
                     aws::OnAnswer done) {
+  if (int64_t wait = buckets_ ? buckets_->take(action) : 0; wait > 0) {
+    later_.emplace_back(clock::mono_ms() + wait, [self = shared_from_this(), action, body, wait,
+                                                  deadline, pause, done = std::move(done)] {
+      self->attempt(action, body, deadline + wait, pause, done);
+    });
+    return;
+  }
+  ++made_[action];
   aws::Call call;
   call.action = action;
   call.headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}};
@@ -47,6 +58,8 @@ void Calls::attempt(const char* action, const std::string& body, int64_t deadlin
   caller_->call(std::move(call), [self = shared_from_this(), action, body, deadline, pause,
                                   done = std::move(done)](aws::Answer answer) {
     int64_t wait = std::max(answer.retry_after_ms, around(pause));
+    if (self->buckets_ && !answer.ok && refusal_of(answer).cause == Cause::throttled)
+      self->buckets_->drain(action);
     if (answer.ok || !is_passing(answer) || clock::mono_ms() + wait >= deadline) {
       --self->open_;
       done(std::move(answer));

@@ -5,18 +5,23 @@
 
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/aws/caller.h"
+#include "common/power/bucket.h"
 
 namespace sluice::power::ec2 {
 
 class Calls : public std::enable_shared_from_this<Calls> {
  public:
   // `s.http` outlives it.
-  Calls(const std::string& region, const std::string& profile, aws::Surroundings s);
+  // `state`: the folder that the host's processes share buckets in; empty: none.
+  Calls(const std::string& region, const std::string& profile, aws::Surroundings s,
+        const std::string& state);
 
   // `body` is the form. Calls back once, from poll() or from here.
   void call(const char* action, const std::string& body, aws::OnAnswer done);
@@ -24,12 +29,16 @@ class Calls : public std::enable_shared_from_this<Calls> {
   // Calls back for what has ended; waits at most `timeout_ms`. False where nothing is under way.
   bool poll(int64_t timeout_ms);
 
+  std::map<std::string, int64_t> take_calls() { return std::exchange(made_, {}); }
+
  private:
   void attempt(const char* action, const std::string& body, int64_t deadline, int64_t pause,
                aws::OnAnswer done);
 
   http::Client* http_;
   std::shared_ptr<aws::Caller> caller_;
+  std::optional<Buckets> buckets_;
+  std::map<std::string, int64_t> made_;                         // calls by action
   size_t open_ = 0;                                             // calls that have not answered
   std::list<std::pair<int64_t, std::function<void()>>> later_;  // when, in ms of clock::mono_ms
 };

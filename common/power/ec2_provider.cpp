@@ -42,18 +42,20 @@ Json tags_at_launch(const Order& order) {
   return list;
 }
 
-// Every override in every subnet.
-Json pools(const Group& group) {
+// Every override in every subnet, but for those to avoid, unless that is all of them.
+Json pools_of(const Group& group, const std::vector<Pool>& avoid) {
   Json out = Json::array();
   for (const Json& override : group.overrides)
     for (const auto& subnet : group.subnets) {
+      Pool one{override.get("InstanceType").str(), subnet};
+      if (std::ranges::find(avoid, one) != avoid.end()) continue;
       Json pool = Json::object();
       for (const auto& [key, value] : override.members())
         if (key != "WeightedCapacity") pool.set(key, value);
       pool.set("SubnetId", Json::of(subnet));
       out.push(pool);
     }
-  return out;
+  return out.size() == 0 && !avoid.empty() ? pools_of(group, {}) : out;
 }
 
 Life life_of(const std::string& state) {
@@ -89,8 +91,9 @@ Refusal unreadable(const Error& error) {
 
 class Ec2 : public Provider {
  public:
-  Ec2(const std::string& region, const std::string& profile, aws::Surroundings s)
-      : calls_(std::make_shared<ec2::Calls>(region, profile, std::move(s))) {}
+  Ec2(const std::string& region, const std::string& profile, aws::Surroundings s,
+      const std::string& state)
+      : calls_(std::make_shared<ec2::Calls>(region, profile, std::move(s), state)) {}
 
   std::string render(const Order& order) const override {
     const Group& group = *order.group;
@@ -99,20 +102,29 @@ class Ec2 : public Provider {
     ec2::add_field(&body, "Type", "instant");
     Json config = Json::object();
     config.set("LaunchTemplateSpecification", group.launch_template);
-    config.set("Overrides", pools(group));
+    config.set("Overrides", pools_of(group, order.avoid));
     Json configs = Json::array();
     configs.push(config);
     ec2::add_field(&body, "LaunchTemplateConfigs", configs);
     Json target = Json::object();
     target.set("TotalTargetCapacity", Json::of(static_cast<int64_t>(order.nodes.size())));
-    target.set("DefaultTargetCapacityType", Json::of(group.spot ? "spot" : "on-demand"));
+    target.set("DefaultTargetCapacityType", Json::of(order.spot ? "spot" : "on-demand"));
     ec2::add_field(&body, "TargetCapacitySpecification", target);
     Json options = Json::object();
-    for (const auto& [key, value] : group.market_options.members()) options.set(key, value);
-    if (group.spot) options.set("InstanceInterruptionBehavior", Json::of("terminate"));
-    ec2::add_field(&body, group.spot ? "SpotOptions" : "OnDemandOptions", options);
+    const Json& given = order.spot == group.spot ? group.market_options : group.fallback_options;
+    for (const auto& [key, value] : given.members()) options.set(key, value);
+    if (order.spot) options.set("InstanceInterruptionBehavior", Json::of("terminate"));
+    ec2::add_field(&body, order.spot ? "SpotOptions" : "OnDemandOptions", options);
     ec2::add_field(&body, "TagSpecifications", tags_at_launch(order));
     return body;
+  }
+
+  std::vector<Pool> pools(const Group& group) const override {
+    std::vector<Pool> out;
+    for (const Json& override : group.overrides)
+      for (const auto& subnet : group.subnets)
+        out.push_back({override.get("InstanceType").str(), subnet});
+    return out;
   }
 
   void launch(const std::string& request, OnLaunched done) override {
@@ -130,6 +142,7 @@ class Ec2 : public Provider {
             m.id = std::move(id);
             m.type = some.instance_type;
             m.zone = some.zone;
+            m.subnet = some.subnet;
             m.spot = some.spot;
             m.since_us = clock::wall_us();
             out.machines.push_back(std::move(m));
@@ -172,6 +185,24 @@ class Ec2 : public Provider {
     });
   }
 
+  // DryRun: EC2 says whether the call would have been allowed.
+  void probe(const Order& order, const OnProbed& done) override {
+    auto all = std::make_shared<Probing>(Probing{{}, 0, done});
+    all->open = 5;
+    dry_run("CreateFleet", render(order), false, all);
+    dry_run("DescribeInstances", start("DescribeInstances"), false, all);
+    std::string body = start("TerminateInstances");
+    ec2::add_field(&body, "InstanceId.1", "i-00000000000000000");
+    dry_run("TerminateInstances", body, true, all);
+    body = start("CreateTags");
+    ec2::add_field(&body, "ResourceId.1", "i-00000000000000000");
+    ec2::add_field(&body, "Tag.1.Key", "Name");
+    ec2::add_field(&body, "Tag.1.Value", "none");
+    dry_run("CreateTags", body, true, all);
+    look_at_subnets(*order.group, all);
+  }
+
+  std::map<std::string, int64_t> take_calls() override { return calls_->take_calls(); }
   bool poll(int64_t timeout_ms) override { return calls_->poll(timeout_ms); }
 
  private:
@@ -180,6 +211,57 @@ class Ec2 : public Provider {
     size_t open = 0;
     OnEnded done;
   };
+
+  struct Probing {
+    std::vector<Permission> found;
+    size_t open = 0;
+    OnProbed done;
+
+    void add(Permission p) {
+      found.push_back(std::move(p));
+      if (--open == 0) done(std::move(found));
+    }
+  };
+
+  // `about_ours`: of an instance that a policy by tags does not let through, since there is none.
+  void dry_run(const char* action, const std::string& body, bool about_ours,
+               const std::shared_ptr<Probing>& all) {
+    calls_->call(
+        action, body + "&DryRun=true", [action, about_ours, all](const aws::Answer& answer) {
+          using enum Permission::Answer;
+          if (answer.ok || answer.code == "DryRunOperation") return all->add({action, yes, {}});
+          Refusal refusal = ec2::refusal_of(answer);
+          // An id that does not exist is looked at before, or after, the permission.
+          bool refused =
+              !ec2::is_unknown_id(answer.code) && !about_ours &&
+              (refusal.cause == Cause::credentials || refusal.cause == Cause::configuration);
+          all->add({action, refused ? no : unknown, refusal.code + ": " + refusal.text});
+        });
+  }
+
+  // An instant fleet takes one subnet of a zone: of two in one, one is never used.
+  void look_at_subnets(const Group& group, const std::shared_ptr<Probing>& all) {
+    std::string body = start("DescribeSubnets");
+    for (size_t i = 0; i < group.subnets.size(); ++i)
+      ec2::add_field(&body, "SubnetId." + std::to_string(i + 1), group.subnets[i]);
+    calls_->call("DescribeSubnets", body, [all](aws::Answer answer) {
+      using enum Permission::Answer;
+      if (!answer.ok) {
+        Refusal refusal = ec2::refusal_of(answer);
+        bool wrong = refusal.cause == Cause::configuration;
+        return all->add({"SubnetIds", wrong ? no : unknown, refusal.code + ": " + refusal.text});
+      }
+      auto subnets = ec2::read_subnets(&answer.body);
+      if (!subnets) return all->add({"SubnetIds", unknown, subnets.error().what});
+      std::map<std::string, std::string> of_zone;
+      for (const auto& [subnet, zone] : *subnets)
+        if (auto [it, fresh] = of_zone.try_emplace(zone, subnet); !fresh)
+          return all->add({"SubnetIds", no,
+                           it->second + " and " + subnet + " are both in " + zone +
+                               "; a fleet takes one subnet of a zone"});
+      all->add({"SubnetIds", yes, {}});
+    });
+  }
 
   // By tags, because one id that is not visible yet would fail a call by ids. Page by page.
   void filter(const std::string& name, const std::string& value, bool alive,
@@ -256,8 +338,8 @@ class Ec2 : public Provider {
 }  // namespace
 
 ProviderPtr make_ec2_provider(const std::string& region, const std::string& profile,
-                              aws::Surroundings surroundings) {
-  return std::make_shared<Ec2>(region, profile, std::move(surroundings));
+                              aws::Surroundings surroundings, const std::string& state) {
+  return std::make_shared<Ec2>(region, profile, std::move(surroundings), state);
 }
 
 }  // namespace sluice::power

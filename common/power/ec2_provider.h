@@ -12,8 +12,9 @@ constexpr const char* kTagCluster = "sluice:cluster";
 constexpr const char* kTagGroup = "sluice:group";
 constexpr const char* kTagLaunch = "sluice:launch";
 
-// `surroundings.http` is polled by poll() and outlives the provider.
+// `surroundings.http` is polled by poll() and outlives the provider. `state`: the record's folder,
+// in which the host's processes share how often they may call (bucket.h); empty: they do not.
 ProviderPtr make_ec2_provider(const std::string& region, const std::string& profile,
-                              aws::Surroundings surroundings);
+                              aws::Surroundings surroundings, const std::string& state);
 
 }  // namespace sluice::power

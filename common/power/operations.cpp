@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
+#include "common/power/notices.h"
 #include "common/slurm/jobs.h"
 #include "common/slurm/nodes.h"
 
@@ -60,6 +61,8 @@ const char* name_of(Fate fate) {
       return "had none";
     case Fate::mended:
       return "mended";
+    case Fate::planned:
+      return "planned";
   }
   return "unknown";
 }
@@ -70,11 +73,27 @@ Provider& Places::at(const Place& place) {
   return *provider;
 }
 
+std::map<std::string, int64_t> Places::take_calls() {
+  std::map<std::string, int64_t> out;
+  for (auto& [place, provider] : made_)
+    for (const auto& [action, n] : provider->take_calls()) out[action] += n;
+  return out;
+}
+
 void Places::settle() {
   for (bool busy = true; busy;) {
     busy = false;
     for (auto& [place, provider] : made_) busy |= provider->poll(100);
   }
+}
+
+void finish(Session& session) {
+  if (auto calls = session.places.take_calls(); !calls.empty()) {
+    journal::Transaction t(session.record.db());
+    for (const auto& [action, n] : calls) session.record.count("api_calls", "", action, n);
+    t.commit();
+  }
+  hand_over(session.record, session.config.event_socket);
 }
 
 void end_marked(Session& session) {

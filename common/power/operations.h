@@ -22,6 +22,7 @@ class Places {
   explicit Places(Maker maker) : maker_(std::move(maker)) {}
 
   Provider& at(const Place& place);
+  std::map<std::string, int64_t> take_calls();
   // Until nothing is under way any more.
   void settle();
 
@@ -60,6 +61,7 @@ enum class Fate {
   ended,    // suspend: its machine ends
   none,     // suspend: it had none
   mended,   // reconcile: what was wrong, and was done about it, is in `why`
+  planned,  // a plan: it would be launched, or ended
 };
 const char* name_of(Fate fate);
 
@@ -79,6 +81,14 @@ Result<std::vector<Outcome>> resume(Session& session, const std::vector<std::str
 // Ends the machines of the nodes.
 Result<std::vector<Outcome>> suspend(Session& session, const std::vector<std::string>& nodes);
 
+// What those would do, and whether the provider would let them; does nothing of it.
+Result<std::vector<Outcome>> plan_resume(Session& session, const std::vector<std::string>& nodes);
+Result<std::vector<Outcome>> plan_suspend(Session& session, const std::vector<std::string>& nodes);
+
+// What every operation ends with: calls of the provider's API are counted, and sluiced gets the
+// events that wait. Throws journal::DbError.
+void finish(Session& session);
+
 // Has the machines end that the record has marked to; what ends is struck from it, the others stay
 // marked. Throws journal::DbError.
 void end_marked(Session& session);
@@ -88,5 +98,9 @@ void end_marked(Session& session);
 // What may pass by itself has to last for a while first, which the record remembers from call to
 // call. Only what was touched is in the result.
 Result<std::vector<Outcome>> reconcile(Session& session);
+
+// The part of it that only looks whether nodes that boot have come: slurmctld is asked, and only
+// where some do; no provider is.
+Result<void> follow_boots(Session& session);
 
 }  // namespace sluice::power

@@ -136,7 +136,12 @@ void read_market(Fields* f, Group* group) {
   Json spot = f->object("SpotOptions");
   Json on_demand = f->object("OnDemandOptions");
   const char* other = group->spot ? "OnDemandOptions" : "SpotOptions";
-  if (f->has(other))
+  group->fallback = f->boolean("OnDemandFallback", false);
+  if (group->fallback && !group->spot)
+    f->problem("OnDemandFallback", "is of no use: PurchasingOption is \"on-demand\"", true);
+  group->fallback = group->fallback && group->spot;
+  if (group->fallback) group->fallback_options = on_demand;
+  if (f->has(other) && !group->fallback)
     f->problem(other,
                std::string("is not sent: PurchasingOption is ") +
                    (group->spot ? "\"spot\"" : "\"on-demand\""),

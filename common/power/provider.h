@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,12 +36,18 @@ struct Refusal {
   bool spot = false;
 };
 
+// One kind of machine in one subnet.
+struct Pool {
+  std::string type, subnet;
+  auto operator<=>(const Pool&) const = default;
+};
+
 enum class Life { pending, running, ending, ended };
 
 struct Machine {
   std::string id;  // the provider's: i-0123456789abcdef0
   std::string address, hostname;
-  std::string type, zone;
+  std::string type, zone, subnet;
   bool spot = false;
   Life life = Life::pending;
   int64_t since_us = 0;  // of its launch
@@ -55,6 +62,8 @@ struct Order {
   std::string token;  // random, of [0-9a-f]{32}; the launch's id
   std::string cluster;
   std::vector<std::string> nodes;
+  bool spot = false;        // as the group says, or on demand in its place
+  std::vector<Pool> avoid;  // had no capacity a moment ago
 };
 
 struct Launched {
@@ -71,6 +80,13 @@ struct Ended {
   std::vector<Refusal> refusals;
 };
 using OnEnded = std::function<void(Ended)>;
+// Whether something may be done, as far as the provider says without doing it.
+struct Permission {
+  std::string action;  // CreateFleet, or what else was asked
+  enum class Answer { yes, no, unknown } answer = Answer::unknown;
+  std::string text;  // where not yes
+};
+using OnProbed = std::function<void(std::vector<Permission>)>;
 using OnTagged = std::function<void(std::optional<Refusal>)>;
 
 class Provider {
@@ -83,6 +99,8 @@ class Provider {
   // The exact request, to be recorded before it is sent: the same request again never launches
   // more.
   virtual std::string render(const Order& order) const = 0;
+  // What the group may be launched from.
+  virtual std::vector<Pool> pools(const Group&) const { return {}; }
   virtual void launch(const std::string& request, OnLaunched done) = 0;
 
   // Every machine of the cluster that has not ended.
@@ -96,6 +114,12 @@ class Provider {
   // Tags one machine, for people to see.
   virtual void tag(const std::string& id,
                    const std::vector<std::pair<std::string, std::string>>& tags, OnTagged done) = 0;
+
+  // Asks for everything that the order's nodes would need, without doing any of it.
+  virtual void probe(const Order&, const OnProbed& done) { done({}); }
+
+  // Calls of its API since this was asked last, by action.
+  virtual std::map<std::string, int64_t> take_calls() { return {}; }
 
   // Calls back for what has ended; waits at most `timeout_ms`. False where nothing is under way.
   virtual bool poll(int64_t timeout_ms) = 0;

@@ -1,110 +1,80 @@
 // reconcile(): remedy.h says what is to be done about each node; here it is seen and done.
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
-#include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
+#include "common/event/types.h"
 #include "common/power/names.h"
+#include "common/power/naming.h"
+#include "common/power/notices.h"
 #include "common/power/operations.h"
-#include "common/power/remedy.h"
+#include "common/power/pass.h"
 
 namespace sluice::power {
 namespace {
 
-// A machine of so recent a launch may not be visible yet, unless it has been already.
-constexpr int64_t kVisibleUs = 120'000'000;
+// Machines that get tags of their own in one pass: a call each.
+constexpr size_t kMostNamed = 100;
+
+// The provider's word for a machine that it took back.
+bool was_interrupted(const std::string& why) {
+  return why.find("Spot") != why.npos;
+}
 
 class Reconcile {
  public:
-  explicit Reconcile(Session& session) : s_(session), pass_us_(clock::wall_us()) {}
+  explicit Reconcile(Session& session) : s_(session), p_(session), turns_(p_) {}
 
   Result<std::vector<Outcome>> run() {
     // What killed ones left comes first: it decides what the record has.
     auto left = resume(s_, {}, {});
     if (!left) return left;
-    out_ = std::move(*left);
+    p_.out = std::move(*left);
     auto nodes = s_.slurm.nodes();
     if (!nodes) return std::unexpected(nodes.error());
     try {
-      for (Node& node : s_.record.nodes()) rows_.emplace(node.name, std::move(node));
-      look();
+      p_.look();
+      adopt(p_, *nodes);
       decide(*nodes);
-      orphans();
+      end_orphans(p_);
       fault::point("power.decided");
       act();
+      name_machines(s_, kMostNamed);
     } catch (const journal::DbError& e) {
       return fail(e.what);
     }
-    return std::move(out_);
+    return std::move(p_.out);
   }
 
  private:
-  // Every place that the configuration or the record knows.
-  void look() {
-    std::set<Place> places;
-    for (const Partition& p : s_.config.partitions)
-      for (const Group& g : p.groups) places.insert(place_of(g));
-    for (const auto& [name, row] : rows_) places.insert(row.place);
-    for (const Place& place : places)
-      s_.places.at(place).list(s_.cluster, [this, place](const Found& found) {
-        if (found)
-          machines_.emplace(place, *found);
-        else
-          log::warning("cannot list the machines of " +
-                       (place.region.empty() ? "this host" : place.region) + ": " +
-                       found.error().code + ": " + found.error().text);
-      });
-    s_.places.settle();
-    for (const auto& [place, list] : machines_)
-      for (const Machine& m : list) alive_.insert(m.id);
-  }
-
-  bool gone(const Node& row) const {
-    return row.stage != Stage::launching && machines_.contains(row.place) &&
-           !alive_.contains(row.machine.id) &&
-           (!row.machine.address.empty() || pass_us_ - row.since_us > kVisibleUs);
-  }
-
   void decide(const std::vector<slurm::NodeInfo>& nodes) {
     journal::Transaction t(s_.record.db());
     for (const slurm::NodeInfo& node : nodes) {
       if (!node.cloud || group_of(s_.config, node.name) == nullptr) continue;
       Sight sight;
       sight.slurm = &node;
-      auto row = rows_.find(node.name);
-      if (row != rows_.end()) {
+      auto row = p_.rows.find(node.name);
+      if (row != p_.rows.end()) {
         sight.record = &row->second;
-        sight.machine_gone = gone(row->second);
+        sight.machine_gone = p_.gone(row->second);
       }
-      sight.now_s = pass_us_ / 1'000'000;
+      sight.now_s = p_.us / 1'000'000;
       sight.slurm_uid = s_.slurm.uid;
+      sight.protected_until_s = turns_.protected_until_s(group_of(s_.config, node.name)->prefix());
+      turns_.follow(sight);
       Judgement judgement = judge(sight, s_.config);
       if (judgement.remedy == Remedy::none) continue;
-      int64_t since = s_.record.seen(node.name, static_cast<int>(judgement.remedy), pass_us_);
-      if (pass_us_ - since < judgement.after_s * 1'000'000) continue;
+      int64_t since = s_.record.seen(node.name, static_cast<int>(judgement.remedy), p_.us);
+      if (p_.us - since < judgement.after_s * 1'000'000) continue;
       todo_[judgement.remedy][judgement.reason].push_back(node.name);
       if (node.draining && judgement.remedy == Remedy::return_to_use) undrain_.insert(node.name);
     }
-    s_.record.unseen(pass_us_);
-    t.commit();
-  }
-
-  // Machines of this cluster that no node has: of a launch whose answer never came, or of a record
-  // that was lost.
-  void orphans() {
-    std::set<std::string> known, tokens;
-    for (const auto& [name, row] : rows_) known.insert(row.machine.id);
-    for (const Ending& e : s_.record.endings()) known.insert(e.machine);
-    for (const Launch& l : s_.record.launches()) tokens.insert(l.token);
-    journal::Transaction t(s_.record.db());
-    for (const auto& [place, list] : machines_)
-      for (const Machine& m : list) {
-        if (known.contains(m.id) || tokens.contains(m.launch)) continue;
-        if (pass_us_ - m.since_us < s_.config.orphan_s * 1'000'000) continue;
-        s_.record.add(Ending{m.id, place, m.node, pass_us_});
-        say(m.node, "a machine that no node has; it ends", m);
-      }
+    if (auto names = forgotten(p_, nodes); !names.empty())
+      std::ranges::move(names, std::back_inserter(todo_[Remedy::end_machine][""]));
+    s_.record.unseen(p_.us);
     t.commit();
   }
 
@@ -113,7 +83,7 @@ class Reconcile {
       for (auto& [reason, names] : by_reason) apply(remedy, reason, names);
     // Ends what was marked to end as well.
     auto done = resume(s_, launch_, {});
-    if (done) out_.insert(out_.end(), done->begin(), done->end());
+    if (done) p_.out.insert(p_.out.end(), done->begin(), done->end());
   }
 
   void apply(Remedy remedy, const std::string& reason, const std::vector<std::string>& names) {
@@ -127,10 +97,10 @@ class Reconcile {
         tell(names);
         break;
       case Remedy::end_machine:
-        end(names);
+        end(names, event::kNodeSuspend, "slurmctld has it powered down");
         break;
       case Remedy::lost:
-        end(names);
+        end(names, nullptr, reason);
         change(names, slurm::NodeChange::down, reason);
         break;
       case Remedy::power_down:
@@ -144,16 +114,16 @@ class Reconcile {
         break;
     }
     for (const auto& name : names) {
-      auto row = rows_.find(name);
-      say(name, std::string(name_of(remedy)) + (reason.empty() ? "" : " (" + reason + ")"),
-          row == rows_.end() ? Machine{} : row->second.machine);
+      auto row = p_.rows.find(name);
+      p_.say(name, std::string(name_of(remedy)) + (reason.empty() ? "" : " (" + reason + ")"),
+             row == p_.rows.end() ? Machine{} : row->second.machine);
     }
   }
 
   void tell(const std::vector<std::string>& names) {
     std::vector<Machine> machines;
     for (const auto& name : names) {
-      Machine m = with_address(rows_.at(name));
+      Machine m = with_address(p_.rows.at(name));
       if (!m.address.empty()) machines.push_back(std::move(m));
     }
     if (machines.empty()) return;
@@ -168,6 +138,7 @@ class Reconcile {
       row->stage = Stage::told;
       row->machine = m;
       s_.record.put(*row);
+      if (p_.rows.at(m.node).stage != Stage::told) tell_of(s_, event::kNodeResume, *row);
     }
     t.commit();
   }
@@ -175,8 +146,8 @@ class Reconcile {
   // Its launcher may have been killed before it had learned where the machine is.
   Machine with_address(const Node& row) const {
     Machine out = row.machine;
-    auto place = machines_.find(row.place);
-    if (out.address.empty() && place != machines_.end())
+    auto place = p_.machines.find(row.place);
+    if (out.address.empty() && place != p_.machines.end())
       for (const Machine& m : place->second)
         if (m.id == out.id) out = m;
     out.node = row.name;
@@ -184,14 +155,20 @@ class Reconcile {
     return out;
   }
 
-  void end(const std::vector<std::string>& names) {
+  // `type` null: a machine that is gone; how, the provider may have said.
+  void end(const std::vector<std::string>& names, const char* type, const std::string& why) {
     journal::Transaction t(s_.record.db());
     for (const auto& name : names) {
       auto row = s_.record.node(name);
       // Resumed again meanwhile: that one is not meant.
-      if (!row || row->machine.id != rows_.at(name).machine.id) continue;
-      s_.record.add(Ending{row->machine.id, row->place, name, pass_us_});
-      s_.record.forget(name);
+      if (!row || row->machine.id != p_.rows.at(name).machine.id) continue;
+      const std::string& end = p_.rows.at(name).machine.why;
+      end_node(s_, *row,
+               type != nullptr        ? type
+               : was_interrupted(end) ? event::kNodeInterrupted
+                                      : event::kNodeFailed,
+               why);
+      if (type == nullptr) s_.record.set_error(name, why, p_.us);
     }
     t.commit();
   }
@@ -208,22 +185,43 @@ class Reconcile {
     change(down, slurm::NodeChange::resume, "");
   }
 
-  void say(const std::string& node, std::string why, const Machine& machine) {
-    out_.push_back({node, Fate::mended, machine.id, machine.address, std::move(why)});
-  }
-
   Session& s_;
-  const int64_t pass_us_;
-  std::map<std::string, Node> rows_;
-  std::map<Place, std::vector<Machine>> machines_;  // of those places that answered
-  std::set<std::string> alive_;
+  Pass p_;
+  Turns turns_;
   std::map<Remedy, std::map<std::string, std::vector<std::string>>> todo_;
   std::set<std::string> undrain_;
   std::vector<std::string> launch_;
-  std::vector<Outcome> out_;
 };
 
+bool boots(const Node& row) {
+  return row.stage == Stage::told && row.ready_us == 0;
+}
+
 }  // namespace
+
+Result<void> follow_boots(Session& session) {
+  try {
+    Pass pass(session);
+    for (Node& row : session.record.nodes())
+      if (boots(row)) pass.rows.emplace(row.name, std::move(row));
+    if (pass.rows.empty()) return {};
+    auto nodes = session.slurm.nodes();
+    if (!nodes) return std::unexpected(nodes.error());
+    Turns turns(pass);
+    journal::Transaction t(session.record.db());
+    for (const slurm::NodeInfo& node : *nodes)
+      if (auto row = pass.rows.find(node.name); row != pass.rows.end()) {
+        Sight sight;
+        sight.slurm = &node;
+        sight.record = &row->second;
+        turns.follow(sight);
+      }
+    t.commit();
+  } catch (const journal::DbError& e) {
+    return fail(e.what);
+  }
+  return {};
+}
 
 Result<std::vector<Outcome>> reconcile(Session& session) {
   return Reconcile(session).run();

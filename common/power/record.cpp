@@ -16,10 +16,10 @@ CREATE TABLE IF NOT EXISTS launches(
   WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS nodes(
   name TEXT PRIMARY KEY, token TEXT NOT NULL,
-  provider INTEGER NOT NULL, region TEXT NOT NULL, profile TEXT NOT NULL,
-  stage INTEGER NOT NULL, doomed INTEGER NOT NULL, named INTEGER NOT NULL, machine TEXT NOT NULL, address TEXT NOT NULL,
-  hostname TEXT NOT NULL, type TEXT NOT NULL, zone TEXT NOT NULL, spot INTEGER NOT NULL,
-  since_us INTEGER NOT NULL) WITHOUT ROWID;
+  provider INTEGER NOT NULL, region TEXT NOT NULL, profile TEXT NOT NULL, grp TEXT NOT NULL,
+  stage INTEGER NOT NULL, doomed INTEGER NOT NULL, named INTEGER NOT NULL, machine TEXT NOT NULL,
+  address TEXT NOT NULL, hostname TEXT NOT NULL, type TEXT NOT NULL, zone TEXT NOT NULL,
+  spot INTEGER NOT NULL, since_us INTEGER NOT NULL, ready_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS nodes_token ON nodes(token);
 CREATE TABLE IF NOT EXISTS endings(
   machine TEXT PRIMARY KEY, provider INTEGER NOT NULL, region TEXT NOT NULL, profile TEXT NOT NULL,
@@ -27,16 +27,34 @@ CREATE TABLE IF NOT EXISTS endings(
 CREATE TABLE IF NOT EXISTS seen(
   node TEXT NOT NULL, what INTEGER NOT NULL, since_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
   PRIMARY KEY(node, what)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notices(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, id TEXT NOT NULL, node TEXT NOT NULL,
+  time_us INTEGER NOT NULL, data TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS shortages(
+  provider INTEGER NOT NULL, region TEXT NOT NULL, profile TEXT NOT NULL, type TEXT NOT NULL,
+  subnet TEXT NOT NULL, zone TEXT NOT NULL, spot INTEGER NOT NULL, code TEXT NOT NULL,
+  until_us INTEGER NOT NULL,
+  PRIMARY KEY(provider, region, profile, type, subnet, zone, spot)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS subnets(
+  region TEXT NOT NULL, subnet TEXT NOT NULL, zone TEXT NOT NULL,
+  PRIMARY KEY(region, subnet)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS trouble(
+  grp TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forsaken(
+  node TEXT PRIMARY KEY, until_us INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS errors(
+  node TEXT PRIMARY KEY, text TEXT NOT NULL, time_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters(
+  name TEXT NOT NULL, grp TEXT NOT NULL, label TEXT NOT NULL, value INTEGER NOT NULL,
+  PRIMARY KEY(name, grp, label)) WITHOUT ROWID;
 )sql";
 
 constexpr const char* kNodeColumns =
-    "SELECT name, token, provider, region, profile, stage, doomed, named, machine, address, "
-    "hostname,"
-    " type, zone, spot, since_us FROM nodes WHERE name = ?";
+    "SELECT name, token, provider, region, profile, stage, doomed, named, machine, address,"
+    " hostname, type, zone, spot, since_us, grp, ready_us FROM nodes WHERE name = ?";
 constexpr const char* kAllNodes =
-    "SELECT name, token, provider, region, profile, stage, doomed, named, machine, address, "
-    "hostname,"
-    " type, zone, spot, since_us FROM nodes ORDER BY name";
+    "SELECT name, token, provider, region, profile, stage, doomed, named, machine, address,"
+    " hostname, type, zone, spot, since_us, grp, ready_us FROM nodes ORDER BY name";
 
 Place read_place(const Query& q, int at) {
   return {q.integer(at) == 1 ? ProviderKind::process : ProviderKind::ec2, q.text(at + 1),
@@ -66,6 +84,8 @@ Node read_node(const Query& q) {
   n.machine.launch = n.token;
   n.machine.node = n.name;
   n.since_us = q.integer(14);
+  n.group = q.text(15);
+  n.ready_us = q.integer(16);
   return n;
 }
 
@@ -140,6 +160,7 @@ void Record::add(const Launch& launch) {
   Node node;
   node.token = launch.token;
   node.place = launch.place;
+  node.group = launch.group;
   node.since_us = launch.made_us;
   for (const std::string& name : launch.nodes) {
     node.name = name;
@@ -172,10 +193,9 @@ std::vector<Node> Record::nodes() {
 
 void Record::put(const Node& n) {
   Query q = db_.query(
-      "INSERT OR REPLACE INTO nodes(name, token, provider, region, profile, stage, doomed, named, "
-      "machine,"
-      " address, hostname, type, zone, spot, since_us)"
-      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "INSERT OR REPLACE INTO nodes(name, token, provider, region, profile, stage, doomed, named,"
+      " machine, address, hostname, type, zone, spot, since_us, grp, ready_us)"
+      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   bind(q.bind(n.name).bind(n.token), n.place)
       .bind(static_cast<int>(n.stage))
       .bind(n.doomed ? 1 : 0)
@@ -187,6 +207,8 @@ void Record::put(const Node& n) {
       .bind(n.machine.zone)
       .bind(n.machine.spot ? 1 : 0)
       .bind(n.since_us)
+      .bind(n.group)
+      .bind(n.ready_us)
       .run();
 }
 

@@ -46,11 +46,13 @@ struct Node {
   std::string name;
   std::string token;  // of its launch
   Place place;
+  std::string group;  // its prefix
   Stage stage = Stage::launching;
   bool doomed = false;  // suspended while it was being launched: its machine is to be ended at once
   bool named = false;   // its machine has its own tags
   Machine machine;      // id, address, hostname, type, zone, spot
   int64_t since_us = 0;
+  int64_t ready_us = 0;  // when it was first seen in use; 0: not yet
 };
 
 // A machine that must end.
@@ -59,6 +61,36 @@ struct Ending {
   Place place;
   std::string node;  // that it was
   int64_t since_us = 0;
+};
+
+// An event of a node that sluiced has not taken yet. It is committed with what it tells of.
+struct Notice {
+  int64_t seq = 0;  // given by add()
+  std::string type;
+  std::string id;  // the same whenever this is told again
+  std::string node;
+  int64_t time_us = 0;
+  std::string data;  // JSON, an object
+};
+
+// What cannot be had of one kind of machine in one zone and market, or has just not been.
+struct Shortage {
+  Place place;
+  std::string type, subnet, zone;
+  bool spot = false;
+  std::string code;  // the provider's
+  int64_t until_us = 0;
+};
+
+// How the machines of a group have fared since one of them was last in use.
+struct Trouble {
+  int64_t failures = 0;  // that booted and never registered, one after the other
+  int64_t last_us = 0;
+};
+
+struct Counter {
+  std::string name, group, label;
+  int64_t value = 0;
 };
 
 class Record {
@@ -87,6 +119,36 @@ class Record {
   // what was not seen in the pass that began at `pass_us`.
   int64_t seen(const std::string& node, int what, int64_t pass_us);
   void unseen(int64_t pass_us);
+
+  // At most some 10,000 are kept, the newest.
+  void add(const Notice& notice);
+  std::vector<Notice> notices(size_t most);
+  void taken(int64_t seq);  // and all before it
+
+  // Those that have not passed.
+  std::vector<Shortage> shortages(int64_t now_us);
+  void add(const Shortage& shortage);
+
+  // The zone that a subnet is in, once something has told; or "".
+  std::string zone_of(const Place& place, const std::string& subnet);
+  void learn_zone(const Place& place, const std::string& subnet, const std::string& zone);
+
+  Trouble trouble(const std::string& group);
+  void set_trouble(const std::string& group, const Trouble& trouble);
+
+  // Nodes that are not to be launched for a while, with the reason: parts of a job that cannot have
+  // all of its nodes.
+  void forsake(const std::string& node, int64_t until_us, const std::string& why);
+  std::optional<std::string> forsaken(const std::string& node, int64_t now_us);
+
+  // The last thing that went wrong with a node, until it is in use again.
+  void set_error(const std::string& node, const std::string& text, int64_t now_us);
+  void clear_error(const std::string& node);
+  std::vector<std::pair<std::string, std::string>> errors();
+
+  // Only ever grow.
+  void count(const char* name, const std::string& group, const std::string& label, int64_t n);
+  std::vector<Counter> counters();
 
  private:
   explicit Record(journal::Db db) : db_(std::move(db)) {}

@@ -1,9 +1,12 @@
 #include "common/power/remedy.h"
 
+#include <algorithm>
+
 namespace sluice::power {
 namespace {
 
 constexpr const char* kOurs = "sluice: ";
+constexpr int64_t kStart = 5;  // seconds
 
 // Slurm's own reasons, ours and the old plugin's go with the machine; an administrator's do not.
 bool is_ours(const Sight& s) {
@@ -13,7 +16,8 @@ bool is_ours(const Sight& s) {
 
 // One that could not come rests first: the next job would ask for the same again.
 bool rests(const Sight& s, const Config& config) {
-  return s.slurm->reason.starts_with(kOurs) && s.now_s < s.slurm->reason_time + config.fail_hold_s;
+  return s.slurm->reason.starts_with(kOurs) &&
+         s.now_s < std::max(s.slurm->reason_time + config.fail_hold_s, s.protected_until_s);
 }
 
 Judgement of_powered_down(const Sight& s, const Config& config) {
@@ -26,7 +30,12 @@ Judgement of_powered_down(const Sight& s, const Config& config) {
 }
 
 Judgement of_powering_up(const Sight& s, const Config& config) {
-  if (s.record == nullptr) return {Remedy::launch, config.stuck_s / 4, {}};
+  // Not while ResumeRate lets it wait: a machine that booted before slurmctld asked for it is none
+  // that it waits for. Nor in the moment in which ResumeProgram is being started.
+  if (s.record == nullptr)
+    return s.slurm->powered_down
+               ? Judgement{}
+               : Judgement{Remedy::launch, std::max(config.stuck_s / 4, kStart), {}};
   if (s.record->stage == Stage::launched) return {Remedy::tell, 0, {}};
   if (s.record->stage == Stage::told && s.slurm->address != s.record->machine.address)
     return {Remedy::tell, 0, {}};
@@ -57,6 +66,18 @@ const char* name_of(Remedy remedy) {
   return "unknown";
 }
 
+bool is_ready(const Sight& s) {
+  const slurm::NodeInfo& n = *s.slurm;
+  return s.record != nullptr && s.record->stage == Stage::told && !s.machine_gone &&
+         !n.powering_up && !n.powered_down && !n.powering_down && !n.down && !n.not_responding &&
+         n.slurmd_start_time > 0;
+}
+
+bool never_came(const Sight& s) {
+  return s.record != nullptr && s.record->stage == Stage::told && s.record->ready_us == 0 &&
+         !s.machine_gone && s.slurm->down && !s.slurm->reason.starts_with(kOurs);
+}
+
 Judgement judge(const Sight& s, const Config& config) {
   const slurm::NodeInfo& n = *s.slurm;
   if (n.powering_down) return {};  // SuspendTimeout ends that
@@ -68,6 +89,9 @@ Judgement judge(const Sight& s, const Config& config) {
                 (s.record->machine.why.empty() ? "" : ": " + s.record->machine.why)};
   if (n.powered_down && !n.powering_up) return of_powered_down(s, config);
   if (n.powering_up && !n.down) return of_powering_up(s, config);
+  // Drained by us, for good: what EC2 wants back, or may want back, goes before that.
+  if (n.draining && !n.down && !n.completing && !n.allocated && n.reason.starts_with(kOurs))
+    return {Remedy::power_down, 0, n.reason};
   if (n.completing && n.draining && is_ours(s))
     return {Remedy::set_down, config.stuck_s, "sluice: completing and draining without an end"};
   if (n.down && is_ours(s) && !rests(s, config))

@@ -32,6 +32,7 @@ struct Sight {
   bool machine_gone = false;     // the provider says that it has ended
   int64_t now_s = 0;             // since 1970
   uint32_t slurm_uid = 0;
+  int64_t protected_until_s = 0;  // of its group, whose nodes boot and never register
 };
 
 // The remedy that the sight calls for, whatever its age, and how old it must be to be applied.
@@ -41,5 +42,10 @@ struct Judgement {
   std::string reason;  // for slurmctld, where it wants one
 };
 Judgement judge(const Sight& sight, const Config& config);
+
+// It has registered, and jobs can run on it.
+bool is_ready(const Sight& sight);
+// It was given up before it ever was ready, and not because its machine ended.
+bool never_came(const Sight& sight);
 
 }  // namespace sluice::power

@@ -1,27 +1,37 @@
 // resume(): one launch a group, whatever the number of nodes, then one look for addresses and one
 // word to slurmctld.
 #include <algorithm>
+#include <deque>
 #include <set>
 
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/event/types.h"
 #include "common/power/names.h"
+#include "common/power/notices.h"
 #include "common/power/operations.h"
+#include "common/power/pools.h"
 
 namespace sluice::power {
 namespace {
 
-// A node that was launched so recently is booting, whoever asks again: slurmctld asks once.
-constexpr int64_t kFreshUs = 60'000'000;
+// A node that was launched so recently is booting, whoever asks again. Later, slurmctld has asked
+// anew, and would wait for ever for a machine that booted before that.
+constexpr int64_t kFreshUs = 20'000'000;
 constexpr size_t kMostReason = 120;
+// How long the rest of a job is turned away, whose first nodes could not come: slurmctld asks for
+// it within ResumeRate's minutes.
+constexpr int64_t kForsakenUs = 300'000'000;
+constexpr const char* kNotWhole = "its job cannot get all of its nodes";
 
 struct Work {
   Launch launch;
   bool adopted = false;  // begun by a killed one: it may have been sent
   std::vector<Machine> machines;
   std::vector<Refusal> refusals;
+  bool spot = false;
 };
 
 class Resume {
@@ -36,6 +46,7 @@ class Resume {
       for (Work& work : works_) send(&work);
       s_.places.settle();
       fault::point("power.answered");
+      if (fall_back()) s_.places.settle();
       share_out();
       fault::point("power.assigned");
       find_addresses();
@@ -68,7 +79,7 @@ class Resume {
       t.commit();
       log::warning("launch " + launch.token + " of group " + launch.group +
                    " was left half done; going on with it");
-      works_.push_back({std::move(launch), true, {}, {}});
+      works_.push_back({std::move(launch), true, {}, {}, false});
     }
   }
 
@@ -82,28 +93,97 @@ class Resume {
       if (!known) return std::unexpected(known.error());
       for (auto& node : *known) names.insert(std::move(node.name));
     }
+    std::set<std::string> needed;
+    for (const Job& job : jobs_) needed.insert(job.nodes.begin(), job.nodes.end());
     journal::Transaction t(s_.record.db());
     for (auto& [group, wanted] : sorted.groups) {
-      Launch launch;
+      std::vector<std::string> free;
       for (const auto& node : wanted) {
         if (!names.contains(node))
           say(node, Fate::foreign, "slurmctld does not know it; is slurm.conf.aws in slurm.conf?");
-        else if (is_free(node))
-          launch.nodes.push_back(node);
+        else if (is_free(node) && is_wanted(*group, node, needed.contains(node)))
+          free.push_back(node);
       }
-      if (launch.nodes.empty()) continue;
-      launch.token = make_token();
-      launch.place = place_of(*group);
-      launch.group = group->prefix();
-      launch.owner = s_.owner.name();
-      launch.made_us = clock::wall_us();
-      launch.request =
-          s_.places.at(launch.place).render({group, launch.token, s_.cluster, launch.nodes});
-      s_.record.add(launch);
-      works_.push_back({std::move(launch), false, {}, {}});
+      if (!free.empty()) add_work(*group, std::move(free), choose(s_, *group));
     }
     t.commit();
     return {};
+  }
+
+  void add_work(const Group& group, std::vector<std::string> nodes, Choice choice) {
+    Launch launch;
+    launch.nodes = std::move(nodes);
+    launch.token = make_token();
+    launch.place = place_of(group);
+    launch.group = group.prefix();
+    launch.owner = s_.owner.name();
+    launch.made_us = clock::wall_us();
+    launch.request = s_.places.at(launch.place)
+                         .render({&group, launch.token, s_.cluster, launch.nodes, choice.spot,
+                                  std::move(choice.avoid)});
+    s_.record.add(launch);
+    works_.push_back({std::move(launch), false, {}, {}, choice.spot});
+  }
+
+  // False for a node that must not be launched now, though it could be.
+  bool is_wanted(const Group& group, const std::string& name, bool by_a_job) {
+    int64_t now = clock::wall_us();
+    if (auto why = s_.record.forsaken(name, now); why && !by_a_job) {
+      fail_node(group, name, *why);
+      return false;
+    }
+    Trouble trouble = s_.record.trouble(group.prefix());
+    if (trouble.failures < s_.config.boot_failures ||
+        now - trouble.last_us > s_.config.protect_s * 1'000'000)
+      return true;
+    fail_node(group, name,
+              "group " + group.prefix() + " is left alone: the last " +
+                  std::to_string(trouble.failures) + " nodes of it booted and never registered");
+    return false;
+  }
+
+  void fail_node(const Group& group, const std::string& name, const std::string& why) {
+    Node node;
+    node.name = name;
+    node.group = group.prefix();
+    node.place = place_of(group);
+    node.token = make_token();
+    give_up_on(node, why);
+  }
+
+  // Inside a transaction.
+  void give_up_on(const Node& node, const std::string& why) {
+    s_.record.set_error(node.name, why, clock::wall_us());
+    tell_of(s_, event::kNodeFailed, node, why);
+    failed_.emplace_back(node.name, why);
+  }
+
+  // What spot could not give is launched on demand, where the group wants that.
+  bool fall_back() {
+    std::map<const Group*, std::vector<std::string>> short_of;
+    for (Work& work : works_) {
+      if (work.machines.size() >= work.launch.nodes.size() ||
+          std::ranges::none_of(work.refusals, [](const Refusal& r) {
+            return r.spot && r.cause == Cause::no_capacity;
+          }))
+        continue;
+      const Group* group = group_of(s_.config, work.launch.nodes.front());
+      if (group == nullptr || !group->fallback || place_of(*group) != work.launch.place) continue;
+      auto first = work.launch.nodes.begin() + static_cast<ptrdiff_t>(work.machines.size());
+      auto& names = short_of[group];
+      names.insert(names.end(), first, work.launch.nodes.end());
+      work.launch.nodes.erase(first, work.launch.nodes.end());
+    }
+    if (short_of.empty()) return false;
+    size_t before = works_.size();
+    {
+      journal::Transaction t(s_.record.db());
+      for (auto& [group, names] : short_of) add_work(*group, std::move(names), {false, {}});
+      t.commit();
+    }
+    fault::point("power.fallback");
+    for (size_t i = before; i < works_.size(); ++i) send(&works_[i]);
+    return true;
   }
 
   // False where somebody is at it. A machine that is left over from an earlier life of the node
@@ -121,8 +201,7 @@ class Resume {
       untold_.push_back(*node);
       return false;
     }
-    s_.record.add(Ending{node->machine.id, node->place, name, clock::wall_us()});
-    s_.record.forget(name);
+    end_node(s_, *node, event::kNodeSuspend, "it is launched anew");
     return true;
   }
 
@@ -174,10 +253,36 @@ class Resume {
     std::vector<Yield> yields;
     yields.reserve(works_.size());
     for (const Work& w : works_) yields.push_back({w.launch.nodes, w.machines.size()});
-    std::set<std::string> served = assign(jobs_, yields, {});
+    std::set<std::string> lost;
+    for (const auto& [node, why] : failed_) lost.insert(node);
+    std::set<std::string> served = assign(jobs_, yields, lost);
     journal::Transaction t(s_.record.db());
-    for (Work& work : works_) give(&work, served);
+    for (Work& work : works_) {
+      remember(s_, work.launch.place, work.launch.group, work.machines, work.refusals);
+      give(&work, served);
+    }
+    keep_jobs_whole();
     t.commit();
+  }
+
+  // slurmctld may ask for a job's nodes in several calls (ResumeRate). Where one cannot come, those
+  // that come later are turned away, and those that boot already go.
+  void keep_jobs_whole() {
+    std::set<std::string> lost, here;
+    for (const auto& [node, why] : failed_) lost.insert(node);
+    for (const Job& job : jobs_) here.insert(job.nodes.begin(), job.nodes.end());
+    for (const Job& job : jobs_) {
+      if (std::ranges::none_of(job.nodes, [&](const auto& n) { return lost.contains(n); }))
+        continue;
+      for (const auto& name : job.all) {
+        if (here.contains(name)) continue;
+        auto node = s_.record.node(name);
+        if (!node)
+          s_.record.forsake(name, clock::wall_us() + kForsakenUs, kNotWhole);
+        else if (node->ready_us == 0)
+          spare_.push_back(name);
+      }
+    }
   }
 
   void give(Work* work, const std::set<std::string>& served) {
@@ -190,7 +295,10 @@ class Resume {
     for (const auto& name : work->launch.nodes) {
       auto machine = machine_for(name);
       if (!served.contains(name) || machine == work->machines.end()) {
-        failed_.push_back({name, why_not(*work, machine != work->machines.end())});
+        auto row = s_.record.node(name);
+        // Taken back meanwhile: nobody waits for it.
+        if (row && row->token == work->launch.token)
+          give_up_on(*row, why_not(*work, machine != work->machines.end()));
         continue;
       }
       auto node = s_.record.node(name);
@@ -200,8 +308,7 @@ class Resume {
       node->machine.node = name;
       work->machines.erase(machine);
       if (node->doomed) {
-        s_.record.add(Ending{node->machine.id, node->place, name, clock::wall_us()});
-        s_.record.forget(name);
+        end_node(s_, *node, event::kNodeSuspend, "suspended while it was being launched");
         say(name, Fate::ended, "it was suspended while it was being launched", node->machine);
         continue;
       }
@@ -214,9 +321,7 @@ class Resume {
   }
 
   static std::string why_not(const Work& work, bool spare) {
-    if (work.refusals.empty())
-      return spare ? "its job cannot get all of its nodes"
-                   : "the provider gave fewer than asked for";
+    if (work.refusals.empty()) return spare ? kNotWhole : "the provider gave fewer than asked for";
     const Refusal& first = work.refusals.front();
     return text::printable(first.code + ": " + first.text, kMostReason);
   }
@@ -267,7 +372,11 @@ class Resume {
       if (told && !node.machine.address.empty()) node.stage = Stage::told;
       // It may have been suspended meanwhile.
       auto now = s_.record.node(node.name);
-      if (now && now->token == node.token) s_.record.put(node);
+      if (now && now->token == node.token) {
+        s_.record.put(node);
+        if (node.stage == Stage::told && now->stage != Stage::told)
+          tell_of(s_, event::kNodeResume, node);
+      }
       if (node.machine.address.empty())
         say(node.name, Fate::left, "its address is not known yet", node.machine);
       else if (told)
@@ -288,13 +397,19 @@ class Resume {
         log::error("cannot set " + nodes.front() + " and others down: " + said.error().what);
       for (const auto& node : nodes) say(node, Fate::failed, why);
     }
+    if (spare_.empty()) return;
+    auto said =
+        s_.slurm.change(spare_, slurm::NodeChange::power_down, std::string("sluice: ") + kNotWhole);
+    if (!said)
+      log::error("cannot power down " + spare_.front() + " and others: " + said.error().what);
   }
 
   Session& s_;
   const std::vector<Job>& jobs_;
-  std::vector<Work> works_;
+  std::deque<Work> works_;  // calls under way point to them
   std::vector<Node> untold_;
   std::vector<std::pair<std::string, std::string>> failed_;  // node, why
+  std::vector<std::string> spare_;                           // that boot for a job that cannot run
   std::vector<Outcome> outcomes_;
 };
 

@@ -19,7 +19,11 @@ Result<std::vector<Job>> parse_resume_file(std::string_view text) {
     auto names = slurm::expand_hostlist(nodes);
     if (!names)
       return fail("SLURM_RESUME_FILE: jobs[" + std::to_string(i) + "]: " + names.error().what);
-    out.push_back({static_cast<uint32_t>(job.get("job_id").integer()), std::move(*names)});
+    std::string all = job.get("nodes_alloc").str();
+    auto all_names = all.empty() ? names : slurm::expand_hostlist(all);
+    if (!all_names) all_names = names;
+    out.push_back({static_cast<uint32_t>(job.get("job_id").integer()), std::move(*names),
+                   std::move(*all_names)});
   }
   return out;
 }

@@ -1,8 +1,9 @@
 // suspend(): the machines that the record has for the nodes are marked to end before the provider
 // is asked, by their own ids, so that a node that was resumed again meanwhile keeps its new one.
-#include "common/base/clock.h"
 #include "common/base/fault.h"
+#include "common/event/types.h"
 #include "common/power/names.h"
+#include "common/power/notices.h"
 #include "common/power/operations.h"
 
 namespace sluice::power {
@@ -23,8 +24,7 @@ Result<std::vector<Outcome>> suspend(Session& session, const std::vector<std::st
           session.record.put(*node);
           out.push_back({name, Fate::ended, "", "", "its launch is under way; it ends after that"});
         } else {
-          session.record.add(Ending{node->machine.id, node->place, name, clock::wall_us()});
-          session.record.forget(name);
+          end_node(session, *node, event::kNodeSuspend);
           out.push_back({name, Fate::ended, node->machine.id, node->machine.address, ""});
         }
       }

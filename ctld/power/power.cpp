@@ -4,16 +4,17 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
 #include <string>
 
+#include "common/base/log.h"
 #include "common/base/text.h"
-#include "common/power/ec2_provider.h"
 #include "common/power/generate.h"
 #include "common/power/operations.h"
-#include "common/power/process_provider.h"
+#include "common/power/places.h"
 #include "common/power/resume_file.h"
 #include "common/slurm/jobs.h"
 #include "common/slurm/nodes.h"
@@ -23,10 +24,9 @@ namespace power = sluice::power;
 struct sluice_power {
   std::string path;
   power::Config config;
-  sluice::http::Client http;
   std::optional<power::Record> record;
   std::optional<power::Owner> owner;
-  std::optional<power::Places> places;
+  std::unique_ptr<power::RealPlaces> places;
 };
 
 namespace {
@@ -59,17 +59,18 @@ int guarded(sluice_power_error* err, Body body) {
   }
 }
 
+// The old plugin's words for it.
+void set_level(const std::string& level) {
+  sluice::log::set_level(level == "DEBUG"     ? sluice::log::Level::debug
+                         : level == "INFO"    ? sluice::log::Level::info
+                         : level == "WARNING" ? sluice::log::Level::warning
+                                              : sluice::log::Level::error);
+}
+
 // libslurm reads slurm.conf once for the process.
 void init_slurm() {
   static std::once_flag once;
   std::call_once(once, [] { sluice::slurm::init(""); });
-}
-
-power::ProviderPtr provider_at(const power::Place& place, sluice::http::Client* http) {
-  if (place.provider == power::ProviderKind::process)
-    return power::make_process_provider("/usr/sbin/slurmd", "127.0.0.1");
-  return power::make_ec2_provider(place.region, place.profile,
-                                  sluice::aws::real_surroundings(http));
 }
 
 Failed open_record(struct sluice_power* p) {
@@ -81,8 +82,7 @@ Failed open_record(struct sluice_power* p) {
   if (!owner) return {SLUICE_POWER_E_RECORD, owner.error().what};
   p->record.emplace(std::move(*record));
   p->owner.emplace(std::move(*owner));
-  p->places.emplace(
-      [http = &p->http](const power::Place& place) { return provider_at(place, http); });
+  p->places = std::make_unique<power::RealPlaces>(p->config.state);
   return {};
 }
 
@@ -114,27 +114,33 @@ using Operation = std::function<sluice::Result<std::vector<power::Outcome>>(
     power::Session&, const std::vector<std::string>&)>;
 
 Failed operate(struct sluice_power* p, const std::vector<std::string>& names,
-               const Operation& operation, sluice_power_report report, void* context) {
+               const Operation& operation, sluice_power_report report, void* context,
+               bool dry = false) {
   if (Failed failed = open_record(p); failed.code != SLUICE_POWER_OK) return failed;
   if (!p->record || !p->owner || !p->places) return {SLUICE_POWER_E_INTERNAL, "no record"};
   power::Session session{p->config,          sluice::slurm::facts().cluster,
                          p->config.state,    *p->record,
-                         *p->owner,          *p->places,
+                         *p->owner,          p->places->places,
                          power::real_slurm()};
   auto outcomes = operation(session, names);
+  try {
+    if (!dry) power::finish(session);
+  } catch (const sluice::journal::DbError& e) {
+    sluice::log::warning(e.what);
+  }
   if (!outcomes) return {SLUICE_POWER_E_SLURM, outcomes.error().what};
   report_all(*outcomes, report, context);
   return judge(*outcomes);
 }
 
 Failed operate_on(struct sluice_power* p, const char* nodes, const Operation& operation,
-                  sluice_power_report report, void* context) {
+                  sluice_power_report report, void* context, bool dry = false) {
   if (p == nullptr) return {SLUICE_POWER_E_INVALID, "the handle is NULL"};
   if (nodes == nullptr || *nodes == '\0')
     return {SLUICE_POWER_E_INVALID, "no nodes are named; give a list such as cloud-node-[0-3]"};
   auto names = sluice::slurm::expand_hostlist(nodes);
   if (!names) return {SLUICE_POWER_E_INVALID, names.error().what};
-  return operate(p, *names, operation, report, context);
+  return operate(p, *names, operation, report, context, dry);
 }
 
 char* copy(const std::string& text) {
@@ -155,7 +161,8 @@ int sluice_power_open(const char* path, struct sluice_power** out, struct sluice
     power::Config config = power::load(path, &problems);
     for (const auto& problem : problems)
       if (!problem.warning) return {SLUICE_POWER_E_CONFIG, problem.text()};
-    *out = new sluice_power{path, std::move(config), {}, {}, {}, {}};
+    set_level(config.log_level);
+    *out = new sluice_power{path, std::move(config), {}, {}, {}};
     return {};
   });
 }
@@ -193,6 +200,20 @@ int sluice_power_resume(struct sluice_power* power, const char* nodes, const cha
 int sluice_power_suspend(struct sluice_power* power, const char* nodes, sluice_power_report report,
                          void* context, struct sluice_power_error* err) {
   return guarded(err, [&] { return operate_on(power, nodes, power::suspend, report, context); });
+}
+
+int sluice_power_plan_resume(struct sluice_power* power, const char* nodes,
+                             sluice_power_report report, void* context,
+                             struct sluice_power_error* err) {
+  return guarded(
+      err, [&] { return operate_on(power, nodes, power::plan_resume, report, context, true); });
+}
+
+int sluice_power_plan_suspend(struct sluice_power* power, const char* nodes,
+                              sluice_power_report report, void* context,
+                              struct sluice_power_error* err) {
+  return guarded(
+      err, [&] { return operate_on(power, nodes, power::plan_suspend, report, context, true); });
 }
 
 int sluice_power_reconcile(struct sluice_power* power, sluice_power_report report, void* context,

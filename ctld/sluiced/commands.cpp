@@ -48,6 +48,7 @@ void Commands::request(const Json& r, const Caller& caller, const Reply& reply) 
       return reply.answer(problem("a node's sluiced has no journal: ask the controller's"));
     if (op == "tail") return tail(r, caller, reply);
     if (op == "ping") return reply.answer(hooks_.about());
+    if (op == "node.events" && hooks_.node_events) return hooks_.node_events(r, caller, reply);
     if (!caller.admin)
       return reply.answer(problem(
           "user " + std::to_string(caller.uid) + " may not " + op +

@@ -21,6 +21,8 @@ struct CommandHooks {
   std::function<std::string()> reload;  // "" or why the old configuration stays
   std::function<void()> sweep;
   std::function<void(std::shared_ptr<Probe>)> probe;
+  // Power save's events (node_events.h); empty on a node.
+  std::function<void(const Json&, const Caller&, const Reply&)> node_events;
   std::function<Json()> about;                                    // role, cluster, version, paths
   std::function<std::shared_ptr<const config::Config>()> config;  // the one in force
 };

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/slurm/jobs.h"
+#include "ctld/sluiced/node_events.h"
 #include "ctld/sluiced/public_sinks.h"
 #include "ctld/sluiced/retention.h"
 #include "ctld/sluiced/socket.h"
@@ -79,6 +80,9 @@ Result<std::unique_ptr<Controller>> Controller::start(
     for (auto& courier : self->couriers_) courier->probe(probe);
   };
   ch.config = [self] { return self->config_now(); };
+  ch.node_events = [self](const Json& r, const Caller& caller, const Reply& reply) {
+    take_node_events(r, caller, *self->importer_, reply);
+  };
   ch.about = [self] { return self->about(); };
   c->commands_ = std::make_unique<Commands>(c->server_journal_.get(), c->stats_, ch);
   auto server = open_socket(*config, *c->emit_, *c->commands_);

@@ -57,8 +57,10 @@ bool Events::add(const Draft& d, const journal::Run* run) {
   e.id = id(d, run);
   e.type = d.type;
   e.time_us = d.time_us > 0 ? d.time_us : clock::wall_us();
-  e.subject = run != nullptr ? event::subject_of(job) + step_suffix(d.part) : "cluster";
-  e.lane = run != nullptr ? std::to_string(run->job_id) : e.id;
+  e.subject = run != nullptr   ? event::subject_of(job) + step_suffix(d.part)
+              : d.node.empty() ? "cluster"
+                               : "node/" + d.node;
+  e.lane = run != nullptr ? std::to_string(run->job_id) : d.node.empty() ? e.id : e.subject;
   e.user = run != nullptr ? run->user : "";
   e.uid = run != nullptr ? run->uid : 0;
   e.job_id = run != nullptr ? run->job_id : 0;

@@ -27,7 +27,8 @@ class Events {
   struct Draft {
     std::string type;
     std::string part;    // step or node, where the type's id needs it
-    std::string raw_id;  // user.* and sluice.*: the id is this record's
+    std::string raw_id;  // user.*, sluice.* and slurm.node.*: the id is this record's
+    std::string node;    // slurm.node.*: whose
     int64_t time_us = 0;
     Json job;   // data.job; null: the run's last known
     Json env;   // data.env; null: the run's
@@ -35,7 +36,8 @@ class Events {
     bool reconciled = false;
   };
 
-  // Adds the event unless it is there already. `run` may be null for sluice.* events.
+  // Adds the event unless it is there already. `run` may be null for sluice.* and slurm.node.*
+  // events.
   bool add(const Draft& draft, const journal::Run* run);
 
   // A component of a heterogeneous job came with sinks of its own: what its siblings have told so

@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "common/event/job.h"
 #include "common/event/types.h"
+#include "ctld/sluiced/node_events.h"
 #include "ctld/sluiced/runs.h"
 
 namespace sluice::daemon {
@@ -52,6 +53,7 @@ void Import::record(const RawRecord& r, const Answer& answer) {
   refused_.clear();
   undecided_.clear();
   if (r.kind == "gap") return gap(r);
+  if (r.kind == kCloudKind) return cloud(r);
   if (r.job_id() == 0 && r.kind != "user") {
     log::once(log::Level::warning, "import:no-job",
               "record " + r.id + " of kind " + r.kind + " names no job; ignored");
@@ -250,6 +252,16 @@ void Import::gap(const RawRecord& r) {
   more.set("dropped", Json::of(r.number("@dropped", 0)));
   if (r.number("@absent_s") > 0) more.set("absent_s", Json::of(r.number("@absent_s")));
   d.more = more;
+  events_.add(d, nullptr);
+}
+
+void Import::cloud(const RawRecord& r) {
+  Events::Draft d;
+  d.type = r.get("@type");
+  d.raw_id = r.id;
+  d.node = r.get("@node");
+  d.time_us = r.wall_us;
+  d.more = parse_or_object(r.get("@data"));
   events_.add(d, nullptr);
 }
 

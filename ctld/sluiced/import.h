@@ -42,6 +42,7 @@ class Import {
   void node(const inbox::RawRecord& record, const Answer& answer);
   void user(const inbox::RawRecord& record, const Answer& answer);
   void gap(const inbox::RawRecord& record);
+  void cloud(const inbox::RawRecord& record);  // of a node that power save made
 
   journal::Journal& journal_;
   Events& events_;

@@ -22,6 +22,7 @@
 #include "ctld/sluiced/controller.h"
 #include "ctld/sluiced/node.h"
 #include "ctld/sluiced/notify.h"
+#include "ctld/sluiced/power_role.h"
 #include "ctld/sluiced/reconcile.h"
 
 namespace {
@@ -98,6 +99,19 @@ void yield_to_slurm() {
     log::debug("sched_setscheduler: " + std::string(strerror(errno)));
 }
 
+int see_to_nodes(const std::string& path) {
+  Fd signals = take_signals();
+  bool usable = false;
+  auto started = daemon::PowerRole::start(path, &usable);
+  if (!started) {
+    log::error(started.error().what);
+    return usable ? EXIT_FAILURE : kBadConfig;
+  }
+  serve(**started, signals.get());
+  started->reset();
+  return EXIT_SUCCESS;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -108,9 +122,10 @@ int main(int argc, char** argv) {
   int64_t sweep = -1;
   app.add_option("-c,--config", path,
                  "Configuration file [/etc/sluice/sluice.json, with --role node "
-                 "/etc/sluice/node.json]");
-  app.add_option("--role", role_name, "controller or node")
-      ->check(CLI::IsMember({"controller", "node"}))
+                 "/etc/sluice/node.json, with --role power the folder /etc/sluice/power]");
+  app.add_option("--role", role_name,
+                 "controller, node, or power, which sees to nodes that are launched and ended")
+      ->check(CLI::IsMember({"controller", "node", "power"}))
       ->capture_default_str();
   app.set_version_flag(
       "--version", std::string("sluiced " SLUICE_VERSION " for Slurm ") + slurm::header_version());
@@ -122,6 +137,7 @@ int main(int argc, char** argv) {
     return daemon::print_sweep(sweep);
   }
   log::to_syslog_if_unread();
+  if (role_name == "power") return see_to_nodes(path.empty() ? "/etc/sluice/power" : path);
   auto role = config::role_named(role_name);
   if (path.empty()) path = config::default_path(role);
   config::Problems problems;

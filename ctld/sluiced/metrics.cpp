@@ -8,40 +8,19 @@
 #include "common/base/clock.h"
 #include "common/base/listen.h"
 #include "common/config/check.h"
+#include "ctld/sluiced/prometheus.h"
 
 namespace sluice::daemon {
 namespace {
 
 constexpr int kBacklog = 16;
 
-class Text {
- public:
-  void metric(const char* name, const char* type, const char* help) {
-    out_ += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " " + type + "\n";
-    name_ = name;
-  }
-  void value(double v, const std::string& labels = {}) {
-    char number[32];
-    snprintf(number, sizeof number, "%.17g", v);
-    out_ += name_ + labels + " " + number + "\n";
-  }
-  void one(const char* name, const char* type, const char* help, double v) {
-    metric(name, type, help);
-    value(v);
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-  std::string name_;
-};
-
 // Sink names are [A-Za-z0-9_.-]: nothing to escape.
 std::string sink_label(const std::string& name) {
   return "{sink=\"" + name + "\"}";
 }
 
-void sinks(Text& t, const Stats& stats, journal::Journal& journal) {
+void sinks(Exposition& t, const Stats& stats, journal::Journal& journal) {
   auto all = stats.sinks();
   t.metric("sluice_sink_queued", "gauge", "Events that still have to reach the sink.");
   for (const auto& [n, s] : all)
@@ -82,7 +61,7 @@ MHD_Result answer(void* cls, MHD_Connection* connection, const char* url, const 
 }  // namespace
 
 std::string metrics_text(const Stats& s, journal::Journal* journal) {
-  Text t;
+  Exposition t;
   t.metric("sluice_build_info", "gauge", "Version of sluiced.");
   t.value(1, std::string("{version=\"") + SLUICE_VERSION + "\"}");
   auto counter = [&t](const char* name, const char* help, const std::atomic<int64_t>& v) {

@@ -65,7 +65,8 @@ enum sluice_power_fate {
   SLUICE_POWER_FOREIGN = 4,  /* no node group has it, or slurmctld does not know it */
   SLUICE_POWER_ENDED = 5,    /* suspend: its machine ends */
   SLUICE_POWER_NONE = 6,     /* suspend: it had no machine */
-  SLUICE_POWER_MENDED = 7    /* reconcile: something was wrong; `why` says what was done */
+  SLUICE_POWER_MENDED = 7,   /* reconcile: something was wrong; `why` says what was done */
+  SLUICE_POWER_PLANNED = 8   /* plan: it would be launched, or ended */
 };
 
 struct sluice_power_node {
@@ -105,6 +106,15 @@ SLUICE_POWER_API int sluice_power_resume(struct sluice_power* power, const char*
 SLUICE_POWER_API int sluice_power_suspend(struct sluice_power* power, const char* nodes,
                                           sluice_power_report report, void* context,
                                           struct sluice_power_error* err);
+
+/* What resume and suspend would do with the nodes, and whether the provider would let them (EC2:
+ * DryRun). Nothing is launched, ended, recorded or told. */
+SLUICE_POWER_API int sluice_power_plan_resume(struct sluice_power* power, const char* nodes,
+                                              sluice_power_report report, void* context,
+                                              struct sluice_power_error* err);
+SLUICE_POWER_API int sluice_power_plan_suspend(struct sluice_power* power, const char* nodes,
+                                               sluice_power_report report, void* context,
+                                               struct sluice_power_error* err);
 
 /* Sets right what is stuck, left over or half done, on the machines' side and on slurmctld's. To be
  * called about once a minute, as sluiced does, or cron with change_state. Reports what it touched.

@@ -149,6 +149,12 @@ class Cluster(SlurmCommands):
         self.start_daemon(name, daemons.sluiced(self.layout, config_path, node), env,
                           hostname=node)
 
+    def start_power(self, env=None):
+        """sluiced's power role, as SlurmUser, who is root here."""
+        self.start_daemon("sluiced-power",
+                          daemons.sluiced_power(self.layout, power.folder(self.layout)),
+                          {**self.config.power.environment, **(env or {})})
+
     def _wait_listening(self, name, address, port):
         def listens():
             if self.pid_of(name) is None:

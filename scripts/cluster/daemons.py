@@ -30,6 +30,11 @@ def slurmd(layout, node):
     return ["/usr/sbin/slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf)]
 
 
+def sluiced_power(layout, folder):
+    """The power role: sees to the nodes of the configuration in `folder`."""
+    return [f"{layout.build}/ctld/sluiced/sluiced", "--role", "power", "--config", str(folder)]
+
+
 def sluiced(layout, config_path, node=None):
     """The controller's sluiced, or a node's where `node` is given. SLUICE_SLUICED names another
     than the build folder's, such as one with a sanitizer."""

@@ -64,7 +64,8 @@ def write(power, layout, port):
                 "ResumeTimeout": 60, "SuspendTimeout": 5, "SuspendTime": 120,
                 "TreeWidth": 60000, **power.settings}
     config = {"LogLevel": "DEBUG", "LogFileName": str(layout.log / "power.log"),
-              "StateDirectory": str(layout.dir / "power"), "SlurmConf": settings,
+              "StateDirectory": str(layout.dir / "power"),
+              "EventSocket": str(layout.sluiced / "sluice.sock"), "SlurmConf": settings,
               **power.options}
     (home / "config.json").write_text(json.dumps(config, indent=2))
     (home / "partitions.json").write_text(json.dumps(power.partitions_json(port), indent=2))

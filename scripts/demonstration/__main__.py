@@ -16,16 +16,19 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from cluster import Cluster, ClusterConfig, sluiceds  # noqa: E402
+from cluster.power import PowerSave  # noqa: E402
 from demonstration.arrivals import Arrivals, FileFollower  # noqa: E402
-from demonstration.jobs import submit_all  # noqa: E402
+from demonstration.jobs import submit_all, use_cloud  # noqa: E402
 from demonstration.webhook import WebhookReceiver  # noqa: E402
 
 
 def show(folder, build):
     secret = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
     began = time.monotonic()
+    power = PowerSave(groups={"node": 2}, settings={"SuspendTime": 5, "SuspendTimeout": 3},
+                      options={"EventSocket": str(folder / "run" / sluiceds.SOCKET)})
     config = ClusterConfig(name="demo", build=build, plugins=("prep", "spank", "jobcomp"),
-                           spank_arguments=sluiceds.spank_arguments(folder))
+                           spank_arguments=sluiceds.spank_arguments(folder), power=power)
     arrivals = Arrivals(sinks=("webhook", "file"))
     with Cluster(config, folder) as cluster, WebhookReceiver(secret, arrivals) as receiver:
         version = f"{cluster.version[0]}.{cluster.version[1]:02}"
@@ -33,11 +36,15 @@ def show(folder, build):
         print("The sinks in sluice.json:")
         for name, sink in sinks.items():
             print(f"  {json.dumps(name)}: {json.dumps(sink)}")
-        sluiceds.start_all(cluster, {"sinks": sinks})
-        print(f"Slurm {version} (munged, slurmctld, slurmd n0 and n1) and three sluiced run after "
+        route = {"pattern": {"type": [{"prefix": "slurm.node."}]}, "sinks": list(sinks)}
+        print(f"Events of nodes go to both: {json.dumps(route)}")
+        sluiceds.start_all(cluster, {"sinks": sinks, "routes": [route]})
+        cluster.start_power()
+        print(f"Slurm {version} (munged, slurmctld, slurmd n0 and n1) and four sluiced run after "
               f"{time.monotonic() - began:.1f} s.\n")
         with FileFollower(cluster.layout.sluiced / "events.jsonl", arrivals):
             expected = submit_all(cluster, arrivals)
+            expected |= use_cloud(cluster, arrivals)
         good = arrivals.report(expected)
         if not good:
             print(cluster.log_tail())

@@ -5,7 +5,7 @@ import threading
 import time
 from datetime import datetime
 
-HEADER = f"  {'arrived':13} {'sink':8} {'event':20} {'subject':11} {'what':20} after"
+HEADER = f"  {'arrived':13} {'sink':8} {'event':20} {'subject':17} {'what':20} after"
 
 
 def parse_time(text):
@@ -25,6 +25,8 @@ def what(event):
     data = event["data"]
     if event["type"].startswith("user."):
         return json.dumps(data["value"])
+    if event["type"].startswith("slurm.node."):
+        return data["reason"] or data["node"]["address"]
     if event["type"] == "slurm.job.launch":
         return f"on {data['node']}"
     if event["type"] == "slurm.job.exit":
@@ -59,7 +61,7 @@ class Arrivals:
             self.seen[sink][event["id"]] = key(event)
             self.latencies.append(after)
             clock = datetime.fromtimestamp(now).strftime("%H:%M:%S.%f")[:12]
-            print(f"  {clock:13} {sink:8} {event['type']:20} {event['subject']:11} "
+            print(f"  {clock:13} {sink:8} {event['type']:20} {event['subject']:17} "
                   f"{what(event):20} {after * 1000:.0f} ms", flush=True)
 
     def refuse(self, why):

@@ -2,7 +2,7 @@
 
 import time
 
-from cluster import sluiceds, wait_until
+from cluster import power, sluiceds, wait_until
 
 from .arrivals import HEADER
 
@@ -44,6 +44,21 @@ def submit_all(cluster, arrivals):
     return jobs.expected
 
 
+def use_cloud(cluster, arrivals):
+    """Nodes that exist only while a job needs them; returns the events to come."""
+    jobs = Jobs(cluster, arrivals)
+    nodes = cluster.config.power.node_names()
+    print("A partition whose nodes exist only while work needs them (here: local slurmds):")
+    jobs.type("sinfo -p cloud -o '%P %D %T %N'")
+    jobs.type("srun -p cloud -N2 sh -c 'echo ran on $SLURMD_NODENAME'")
+    jobs.expect([(f"node/{n}", f"slurm.node.{what}") for n in nodes for what in ("resume", "ready")])
+    jobs.type("sluice --config " + str(power.folder(cluster.layout)) + " nodes", user="root")
+    print("\nFive seconds without work:")
+    jobs.expect([(f"node/{n}", "slurm.node.suspend") for n in nodes], seconds=60)
+    print()
+    return jobs.expected
+
+
 class Jobs:
     def __init__(self, cluster, arrivals):
         self.cluster, self.arrivals = cluster, arrivals
@@ -65,14 +80,14 @@ class Jobs:
     def ran(self, job):
         self.expect([(f"job/{job}", type) for type in RAN])
 
-    def expect(self, events):
+    def expect(self, events, seconds=20):
         self.expected |= set(events)
-        self.wait(events)
+        self.wait(events, seconds)
 
-    def wait(self, events):
+    def wait(self, events, seconds=20):
         """Until both sinks have them; what is missing is told in the end."""
         try:
-            wait_until(lambda: self.arrivals.everywhere(events), 20, "events", every=0.01)
+            wait_until(lambda: self.arrivals.everywhere(events), seconds, "events", every=0.01)
         except TimeoutError:
-            print("  … not all of them within 20 s")
+            print(f"  … not all of them within {seconds} s")
         time.sleep(0.05)  # what should not come would come about now

@@ -27,7 +27,7 @@ def run(*command):
 @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze here")
 class Units(unittest.TestCase):
     # What systemd-analyze calls the exposure, times ten: kept from growing unnoticed.
-    WORST = {"sluiced.service": 20, "sluiced-node.service": 25}
+    WORST = {"sluiced.service": 20, "sluiced-node.service": 25, "sluiced-power.service": 20}
 
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -48,6 +48,9 @@ class Units(unittest.TestCase):
 
     def test_controller(self):
         self.verify(BUILT / "sluiced.service", ETC / "systemd/run-sluice-inbox.mount")
+
+    def test_power(self):
+        self.verify(BUILT / "sluiced-power.service")
 
     def test_node(self):
         self.verify(BUILT / "sluiced-node.service", ETC / "systemd/node/run-sluice-inbox.mount")

@@ -15,7 +15,8 @@ class Cloud:
     Further arguments are the node group's.
     """
 
-    def __init__(self, test, nodes=4, settings=None, options=None, boots=True, **group):
+    def __init__(self, test, nodes=4, settings=None, options=None, boots=True, sluice=None,
+                 **group):
         self.test = test
         self.aws = test.enterContext(Moto())
         self.ec2 = test.enterContext(Ec2Proxy(self.aws))
@@ -37,9 +38,9 @@ class Cloud:
             ports=nodes, environment=self.ec2.environment(),
             settings={"SuspendTime": 3, "SuspendTimeout": 3, "ResumeTimeout": 40,
                       **(settings or {})},
-            options={"StuckSeconds": 2, "FailureHoldSeconds": 1, "OrphanSeconds": 5, **(options or {})})
+            options={"IntervalSeconds": 1, "StuckSeconds": 2, "FailureHoldSeconds": 1, "OrphanSeconds": 5, **(options or {})})
         self.c = test.enterContext(SluiceCluster(
-            power=self.power, plugins=(), nodes=1,
+            sluice=sluice, power=self.power, plugins=(), nodes=1,
             slurm_conf=("CommunicationParameters=NoInAddrAny",)))
         if boots:
             self.booter = test.enterContext(Booter(self.aws, self.c))

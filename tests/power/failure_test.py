@@ -91,6 +91,43 @@ class ByHand(unittest.TestCase):
         self.assertEqual(len(self.cloud.running()), 4)
         self.assertEqual(sorted(self.cloud.addresses()), self.cloud.names)
 
+    def test_a_zone_without_capacity_is_avoided_for_a_while(self):
+        subnets = self.cloud.world.subnet_ids()
+        self.ec2.no_capacity(subnets[0])
+        self.cloud.program("resume", "aws-node-[0-1]")  # learns of it
+        self.ec2.clear()
+        self.cloud.program("resume", "aws-node-[2-3]")
+        asked = [call for call in self.ec2.calls if call.action == "CreateFleet"]
+        self.assertEqual(len(asked), 1)
+        sent = [v for k, v in asked[0].params.items() if k.endswith(".SubnetId")]
+        self.assertNotIn(subnets[0], sent)
+        self.assertIn(subnets[1], sent)
+        self.all_there()
+        self.suspend()
+
+    def test_spot_that_is_not_there_is_launched_on_demand(self):
+        cloud = Cloud(self, boots=False, settings={"SuspendTime": 600}, PurchasingOption="spot",
+                      OnDemandFallback=True, SpotOptions={"AllocationStrategy": "lowest-price"})
+        cloud.ec2.no_capacity(spot=True)
+        done = cloud.program("resume", "aws-node-[0-1]")
+        self.assertIn("aws-node-1: launched", done.stdout)
+        self.assertEqual(cloud.ec2.count("CreateFleet"), 2)
+        cloud.program("resume", "aws-node-[2-3]")  # spot is known to be empty
+        self.assertEqual(cloud.ec2.count("CreateFleet"), 3)
+        self.assertEqual(len(cloud.running()), 4)
+        cloud.program("suspend", cloud.node_list)
+        self.assertEqual(cloud.running(), [])
+
+    def test_dry_run_launches_and_ends_nothing(self):
+        done = self.cloud.program("resume", "--dry-run", self.cloud.node_list, check=False)
+        self.assertEqual(self.cloud.launched(), [])
+        self.assertEqual(done.stdout.count("would be launched"), 4, done.stdout)
+        self.resume()
+        done = self.cloud.program("suspend", "--dry-run", self.cloud.node_list)
+        self.assertEqual(done.stdout.count("would be ended"), 4)
+        self.assertEqual(len(self.cloud.running()), 4)
+        self.suspend()
+
     def test_throttled(self):
         self.ec2.fail("CreateFleet", "RequestLimitExceeded", times=3)
         self.ec2.fail("DescribeInstances", "RequestLimitExceeded", times=2)

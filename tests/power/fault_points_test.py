@@ -3,6 +3,8 @@ import re
 import unittest
 from pathlib import Path
 
+from harness import accounted, eventually
+from harness.contract import lines_of
 from power.cloud import Cloud
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -13,6 +15,8 @@ CASES = {
     "power.answered": "resume",
     "power.assigned": "resume",
     "power.told": "resume",
+    "power.fallback": "resume of spot",
+    "power.handed_over": "sluiced's power role",
     "power.doomed": "suspend",
     "power.terminated": "suspend",
     "power.decided": "change_state",
@@ -71,6 +75,35 @@ class KilledAt(unittest.TestCase):
             self.cloud.program("change_state", check=False)
         self.cloud.environment("change_state")
         self.cloud.wait_gone(self.reconcile)
+
+
+class ByHand(unittest.TestCase):
+    def test_while_it_falls_back_to_on_demand(self):
+        cloud = Cloud(self, boots=False, settings={"SuspendTime": 600}, PurchasingOption="spot",
+                      OnDemandFallback=True, SpotOptions={"AllocationStrategy": "lowest-price"})
+        cloud.ec2.no_capacity(spot=True)
+        cloud.environment("resume", SLUICE_FAULT="power.fallback")
+        self.assertNotEqual(cloud.program("resume", cloud.node_list, check=False).returncode, 0)
+        cloud.environment("resume")
+        cloud.program("change_state")
+        self.assertEqual(len(cloud.launched()), 4)
+        self.assertEqual(sorted(cloud.addresses()), cloud.names)
+        cloud.program("suspend", cloud.node_list)
+        self.assertEqual(cloud.running(), [])
+
+    def test_events_that_were_handed_over(self):
+        cloud = Cloud(self, boots=False, settings={"SuspendTime": 600}, sluice=accounted())
+        cloud.environment("resume", SLUICE_FAULT="power.handed_over")
+        cloud.program("resume", cloud.node_list, check=False)
+        cloud.environment("resume")
+        cloud.program("suspend", cloud.node_list)
+
+        def told():
+            events = [e for _, e in lines_of(cloud.c.layout.sluiced / "every.jsonl")]
+            return sorted((e["type"], e["subject"]) for e in events)
+        every = sorted((f"slurm.node.{what}", f"node/{name}") for name in cloud.names
+                       for what in ("resume", "suspend"))
+        eventually(lambda: told() == every, 20, "each once")
 
 
 if __name__ == "__main__":

@@ -17,28 +17,35 @@ namespace sluice::testing {
 class FakeProvider : public power::Provider {
  public:
   std::string render(const power::Order& order) const override {
-    return order.token + " " + std::to_string(order.nodes.size());
+    return order.token + " " + std::to_string(order.nodes.size()) +
+           (order.spot ? " spot" : " on-demand");
+  }
+  std::vector<power::Pool> pools(const power::Group&) const override {
+    return {{"c5.large", "subnet-1"}};
   }
 
   void launch(const std::string& request, power::OnLaunched done) override {
     launches.push_back(request);
     std::string token = request.substr(0, request.find(' '));
     size_t wanted = std::stoul(request.substr(request.find(' ') + 1));
+    bool spot = request.ends_with(" spot");
+    size_t& left = spot ? spot_capacity : capacity;
     power::Launched out;
     if (made.contains(token)) {  // the same token again makes nothing new
       for (const auto& id : made[token]) out.machines.push_back(bare(id, token));
     } else {
-      for (size_t i = 0; i < std::min(wanted, capacity); ++i) {
+      for (size_t i = 0; i < std::min(wanted, left); ++i) {
         std::string id = "i-" + std::to_string(++count);
         machines[id] = machine(id, token);
+        machines[id].spot = spot;
         made[token].push_back(id);
         out.machines.push_back(bare(id, token));
       }
-      capacity -= out.machines.size();
+      left -= out.machines.size();
     }
     if (out.machines.size() < wanted)
       out.refusals.push_back({power::Cause::no_capacity, "InsufficientInstanceCapacity",
-                              "there is none", "c5.large", "us-east-1a", "subnet-1", false});
+                              "there is none", "c5.large", "us-east-1a", "subnet-1", spot});
     done(std::move(out));
   }
 
@@ -70,6 +77,7 @@ class FakeProvider : public power::Provider {
   std::map<std::string, std::map<std::string, std::string>> tagged;
 
   size_t capacity = 1000;
+  size_t spot_capacity = 1000;
   int hidden = 0;  // so many looks find nothing
   size_t count = 0;
   std::vector<std::string> launches;
@@ -159,6 +167,14 @@ class PowerWorld {
     Run run = begin();
     auto s = session(run);
     return fates(power::reconcile(s));
+  }
+
+  // Types and nodes of the events that sluiced has still to take, in order.
+  std::vector<std::string> notices() {
+    Run run = begin();
+    std::vector<std::string> out;
+    for (const auto& n : run.record.notices(1000)) out.push_back(n.type + " " + n.node);
+    return out;
   }
 
   // The machine that the record has for the node, or "".

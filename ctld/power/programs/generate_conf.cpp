@@ -25,7 +25,7 @@ bool write_file(const std::string& path, const char* text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 2) {
+  if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
     fprintf(stderr, "usage: generate_conf [FOLDER]\n");
     return 2;
   }

@@ -51,6 +51,9 @@ void log_to(const char* path, const char* name) {
     return;
   }
   dup2(fd, STDERR_FILENO);
+  // What became of each node belongs there too, unless somebody reads it.
+  struct stat out{};
+  if (::fstat(STDOUT_FILENO, &out) != 0 || S_ISCHR(out.st_mode)) dup2(fd, STDOUT_FILENO);
   close(fd);
 }
 
@@ -85,8 +88,8 @@ int with_power(const char* name, const Body& body) {
 
 void print_node(void*, const struct sluice_power_node* node) {
   static constexpr const char* kFates[] = {
-      "launched", "already launched", "failed", "left for reconciling", "not ours",
-      "ended",    "had no machine",   "mended"};
+      "launched",       "already launched", "failed", "left for reconciling", "not ours", "ended",
+      "had no machine", "mended",           "planned"};
   printf("%s: %s", node->node, kFates[node->fate]);
   if (*node->machine != '\0') printf(" %s", node->machine);
   if (*node->address != '\0') printf(" at %s", node->address);

@@ -1,6 +1,7 @@
 // resume: slurm.conf's ResumeProgram. Launches the nodes that its argument names.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -22,12 +23,15 @@ std::optional<std::string> read_resume_file() {
 
 int main(int argc, char** argv) {
   std::optional<std::string> jobs = read_resume_file();
-  if (argc != 2) {
-    fprintf(stderr, "usage: resume NODES, such as resume cloud-node-[0-3]\n");
+  bool dry = argc == 3 && strcmp(argv[1], "--dry-run") == 0;
+  if ((argc != 2 && !dry) || argv[argc - 1][0] == '-') {
+    fprintf(stderr, "usage: resume [--dry-run] NODES, such as resume cloud-node-[0-3]\n");
     return 2;
   }
   return sluice::power::with_power(
       "resume", [&](struct sluice_power* power, struct sluice_power_error* err) {
+        if (dry)
+          return sluice_power_plan_resume(power, argv[2], sluice::power::print_node, nullptr, err);
         return sluice_power_resume(power, argv[1], jobs ? jobs->c_str() : nullptr,
                                    sluice::power::print_node, nullptr, err);
       });
