@@ -41,6 +41,7 @@ struct Answer {
   std::string code;  // the service's own, if it said one
   std::string why;   // where not ok: "PutEvents to https://…: AccessDeniedException: …"
   int64_t retry_after_ms = -1;
+  bool lost_one = false;  // of several tries of one call: one had no answer, and may have been done
 };
 
 using OnAnswer = std::function<void(Answer)>;

@@ -69,22 +69,21 @@ int find_name(const Common& common, const Options& o) {
   auto addresses = o.addresses.empty() ? power::own_addresses() : o.addresses;
   int64_t deadline = clock::mono_ms() + o.deadline_s * 1'000;
   std::string why = "this machine has no address but loopback's";
+  bool two = false;
   for (int attempt = 0; !addresses.empty(); ++attempt) {
     int64_t left = deadline - clock::mono_ms();
     if (left <= 0) break;
     auto match = power::ask_for_nodes_at(addresses, std::min(left, kAskMs));
     if (match && match->nodes.size() == 1) return found(common, match->nodes[0], "slurmctld");
-    if (match && match->nodes.size() > 1)
-      return failed(common,
-                    "slurmctld expects " + match->nodes[0] + " and " + match->nodes[1] +
-                        " at this machine's address; set one of them down",
-                    kFailed);
-    why =
-        match ? "slurmctld expects no node that powers up at " + addresses[0] : match.error().what;
+    two = match && match->nodes.size() > 1;  // an address of an earlier life passes in a moment
+    why = !match ? match.error().what
+          : two  ? "slurmctld expects " + match->nodes[0] + " and " + match->nodes[1] +
+                      " at this machine's address; set one of them down"
+                : "slurmctld expects no node that powers up at " + addresses[0];
     left = deadline - clock::mono_ms();
     if (left > 0) clock::sleep_ms(std::min(left, pause(attempt)));
   }
-  if (o.no_fallback) return failed(common, why, kFailed);
+  if (o.no_fallback || two) return failed(common, why, kFailed);
   print_error(why + "; taking the Name tag or the host's name");
   if (std::string tag = name_tag(); !tag.empty()) return found(common, tag, "tag");
   return found(common, host_name(), "hostname");

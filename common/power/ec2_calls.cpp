@@ -38,36 +38,39 @@ Calls::Calls(const std::string& region, const std::string& profile, aws::Surroun
 
 void Calls::call(const char* action, const std::string& body, aws::OnAnswer done) {
   ++open_;
-  attempt(action, body, clock::mono_ms() + kPatienceMs, kFirstPauseMs, std::move(done));
+  attempt(std::make_shared<Try>(
+      Try{action, body, clock::mono_ms() + kPatienceMs, kFirstPauseMs, false, std::move(done)}));
 }
 
-void Calls::attempt(const char* action, const std::string& body, int64_t deadline, int64_t pause,
-                    aws::OnAnswer done) {
-  if (int64_t wait = buckets_ ? buckets_->take(action) : 0; wait > 0) {
-    later_.emplace_back(clock::mono_ms() + wait, [self = shared_from_this(), action, body, wait,
-                                                  deadline, pause, done = std::move(done)] {
-      self->attempt(action, body, deadline + wait, pause, done);
-    });
+void Calls::attempt(const std::shared_ptr<Try>& one) {
+  auto again_in = [this, one](int64_t wait) {
+    later_.emplace_back(clock::mono_ms() + wait,
+                        [self = shared_from_this(), one] { self->attempt(one); });
+  };
+  if (int64_t wait = buckets_ ? buckets_->take(one->action) : 0; wait > 0) {
+    one->deadline_ms += wait;
+    again_in(wait);
     return;
   }
-  ++made_[action];
+  ++made_[one->action];
   aws::Call call;
-  call.action = action;
+  call.action = one->action;
   call.headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}};
-  call.body = body;
-  caller_->call(std::move(call), [self = shared_from_this(), action, body, deadline, pause,
-                                  done = std::move(done)](aws::Answer answer) {
-    int64_t wait = std::max(answer.retry_after_ms, around(pause));
-    if (self->buckets_ && !answer.ok && refusal_of(answer).cause == Cause::throttled)
-      self->buckets_->drain(action);
-    if (answer.ok || !is_passing(answer) || clock::mono_ms() + wait >= deadline) {
+  call.body = one->body;
+  caller_->call(std::move(call), [self = shared_from_this(), one, again_in](aws::Answer answer) {
+    Cause cause = answer.ok ? Cause::unavailable : refusal_of(answer).cause;
+    if (!answer.ok && cause == Cause::unavailable) one->lost_one = true;
+    if (self->buckets_ && !answer.ok && cause == Cause::throttled)
+      self->buckets_->drain(one->action);
+    int64_t wait = std::max(answer.retry_after_ms, around(one->pause_ms));
+    if (answer.ok || !is_passing(answer) || clock::mono_ms() + wait >= one->deadline_ms) {
       --self->open_;
-      done(std::move(answer));
+      answer.lost_one = one->lost_one;
+      one->done(std::move(answer));
       return;
     }
-    self->later_.emplace_back(clock::mono_ms() + wait, [self, action, body, deadline, pause, done] {
-      self->attempt(action, body, deadline, std::min(pause * 2, kLongestPauseMs), done);
-    });
+    one->pause_ms = std::min(one->pause_ms * 2, kLongestPauseMs);
+    again_in(wait);
   });
 }
 

@@ -32,8 +32,14 @@ class Calls : public std::enable_shared_from_this<Calls> {
   std::map<std::string, int64_t> take_calls() { return std::exchange(made_, {}); }
 
  private:
-  void attempt(const char* action, const std::string& body, int64_t deadline, int64_t pause,
-               aws::OnAnswer done);
+  struct Try {
+    const char* action;
+    std::string body;
+    int64_t deadline_ms, pause_ms;
+    bool lost_one;  // one had no answer
+    aws::OnAnswer done;
+  };
+  void attempt(const std::shared_ptr<Try>& one);
 
   http::Client* http_;
   std::shared_ptr<aws::Caller> caller_;

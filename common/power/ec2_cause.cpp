@@ -75,7 +75,9 @@ bool is_unknown_id(std::string_view code) {
 }
 
 bool is_about_some(std::string_view code) {
-  return is_unknown_id(code) || code == "OperationNotPermitted" || code == "IncorrectInstanceState";
+  // A policy by tags does not allow what has none, such as an instance that has long been gone.
+  return is_unknown_id(code) || code == "OperationNotPermitted" ||
+         code == "IncorrectInstanceState" || code == "UnauthorizedOperation";
 }
 
 }  // namespace sluice::power::ec2

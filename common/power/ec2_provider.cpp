@@ -14,6 +14,7 @@ namespace {
 
 // Ids in one call: the API takes 1,000, but 500 instances are 3 MB of answer.
 constexpr size_t kIdsACall = 500;
+constexpr int kMostHalvings = 60;
 
 std::string start(const char* action) {
   return std::string("Action=") + action + "&Version=2016-11-15";
@@ -65,6 +66,11 @@ Life life_of(const std::string& state) {
   return Life::ending;
 }
 
+// As make_token() has them; anybody may write tags.
+bool is_token(const std::string& text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
 Machine machine_of(ec2::Instance&& i) {
   Machine m;
   m.id = std::move(i.id);
@@ -79,7 +85,7 @@ Machine machine_of(ec2::Instance&& i) {
   m.since_us = i.launch_time_us;
   m.why = std::move(i.reason_code);
   for (auto& [key, value] : i.tags) {
-    if (key == kTagLaunch) m.launch = value;
+    if (key == kTagLaunch && is_token(value)) m.launch = value;
     if (key == "Name") m.node = value;
   }
   return m;
@@ -132,8 +138,10 @@ class Ec2 : public Provider {
     calls_->call("CreateFleet", request, [done = std::move(done)](aws::Answer answer) {
       Launched out;
       if (!answer.ok) {
+        out.unsure = answer.lost_one;
         out.refusals.push_back(ec2::refusal_of(answer));
       } else if (auto fleet = ec2::read_fleet(&answer.body); !fleet) {
+        out.unsure = true;
         out.refusals.push_back(unreadable(fleet.error()));
       } else {
         for (ec2::FleetInstances& some : fleet->instances)
@@ -163,7 +171,7 @@ class Ec2 : public Provider {
   }
 
   void terminate(std::vector<std::string> ids, OnEnded done) override {
-    auto all = std::make_shared<Ending>(Ending{{}, 0, std::move(done)});
+    auto all = std::make_shared<Ending>(Ending{{}, 0, kMostHalvings, std::move(done)});
     for (size_t at = 0; at < ids.size(); at += kIdsACall) {
       size_t end = std::min(ids.size(), at + kIdsACall);
       terminate_some(
@@ -209,6 +217,7 @@ class Ec2 : public Provider {
   struct Ending {
     Ended ended;
     size_t open = 0;
+    int halvings = kMostHalvings;  // where nothing at all is allowed, that shows
     OnEnded done;
   };
 
@@ -307,8 +316,8 @@ class Ec2 : public Provider {
       if (answer.ok) {
         take_ended(&answer.body, &all->ended);
       } else if (ids.size() == 1 && ec2::is_unknown_id(answer.code)) {
-        all->ended.ids.push_back(ids[0]);
-      } else if (ids.size() > 1 && ec2::is_about_some(answer.code)) {
+        all->ended.unknown.push_back(ids[0]);
+      } else if (ids.size() > 1 && ec2::is_about_some(answer.code) && all->halvings-- > 0) {
         // One bad id, or one that must not end, fails the whole call: halve until it is alone.
         auto middle = ids.begin() + static_cast<ptrdiff_t>(ids.size() / 2);
         terminate_some({ids.begin(), middle}, all);

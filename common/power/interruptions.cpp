@@ -1,5 +1,6 @@
 #include "common/power/interruptions.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -50,8 +51,18 @@ bool parse_warning(std::string_view event, Warning* out) {
 }
 
 Result<void> leave(const std::vector<std::string>& nodes, const std::string& what) {
-  auto drained = slurm::change_nodes(nodes, slurm::NodeChange::drain, kInterrupted + what);
-  if (!drained) return drained;
+  auto known = slurm::load_nodes();
+  if (!known) return std::unexpected(known.error());
+  std::vector<std::string> open;
+  for (const slurm::NodeInfo& n : *known) {
+    // What an administrator has drained takes no jobs, and keeps their reason.
+    bool theirs = (n.draining || n.down) && !n.reason.empty() && !n.reason.starts_with("sluice: ");
+    if (!theirs && std::ranges::find(nodes, n.name) != nodes.end()) open.push_back(n.name);
+  }
+  if (!open.empty())
+    if (auto drained = slurm::change_nodes(open, slurm::NodeChange::drain, kInterrupted + what);
+        !drained)
+      return drained;
   auto put_back = slurm::requeue_jobs_on(nodes);
   if (!put_back) return std::unexpected(put_back.error());
   log::warning(nodes.front() + (nodes.size() > 1 ? " and others" : "") + ": " + what + "; " +

@@ -1,5 +1,7 @@
 #include "common/power/operations.h"
 
+#include <set>
+
 #include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
@@ -12,6 +14,7 @@ namespace {
 
 // slurmctld may be restarting; beyond this, reconciling goes on with it.
 constexpr int64_t kPatienceMs = 60'000;
+constexpr int64_t kVisibleUs = 120'000'000;
 
 template <class Call>
 Result<void> until_said(Call call) {
@@ -98,11 +101,19 @@ void finish(Session& session) {
 
 void end_marked(Session& session) {
   std::map<Place, std::vector<std::string>> endings;
-  for (const Ending& e : session.record.endings()) endings[e.place].push_back(e.machine);
+  std::set<std::string> young;
+  int64_t now = clock::wall_us();
+  for (const Ending& e : session.record.endings()) {
+    endings[e.place].push_back(e.machine);
+    if (now - e.since_us < kVisibleUs) young.insert(e.machine);
+  }
   std::vector<std::string> gone;
   for (auto& [place, ids] : endings)
     session.places.at(place).terminate(ids, [&](const Ended& ended) {
       gone.insert(gone.end(), ended.ids.begin(), ended.ids.end());
+      // One that was launched a moment ago may not be known everywhere yet.
+      for (const auto& id : ended.unknown)
+        if (!young.contains(id)) gone.push_back(id);
       for (const Refusal& r : ended.refusals)
         log::warning("machines that are to end: " + r.code + ": " + r.text);
     });

@@ -19,6 +19,7 @@ using config::Problems;
 // "Service quotas for EC2 Fleet", Amazon EC2 User Guide.
 constexpr size_t kMostPools = 300;
 constexpr int64_t kMostNodes = 10'000;
+constexpr size_t kMostName = 64;  // of a node
 // "Tag your Amazon EC2 resources", the same. Name and three of sluice's own come on top.
 constexpr size_t kMostTags = 50 - 4;
 constexpr size_t kMostTagKey = 128;
@@ -176,6 +177,8 @@ Group read_group(const Json& object, const std::string& path, const std::string&
   group.name = name_of(&f, "NodeGroupName");
   if (!f.has("MaxNodes")) f.problem("MaxNodes", "is missing; a positive integer is needed");
   group.max_nodes = f.integer("MaxNodes", 1, 1, kMostNodes);
+  if (group.prefix().size() + 1 + std::to_string(group.max_nodes - 1).size() > kMostName)
+    f.problem("NodeGroupName", "makes names of nodes that have more than 64 characters");
   bool process = f.one_of("Provider", {"ec2", "process"}, "ec2") == "process";
   group.provider = process ? ProviderKind::process : ProviderKind::ec2;
   if (!f.has("SlurmSpecifications"))

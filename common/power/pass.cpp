@@ -4,13 +4,6 @@
 #include "common/base/log.h"
 
 namespace sluice::power {
-namespace {
-
-// A machine of so recent a launch may not be visible yet, unless it has been already.
-constexpr int64_t kVisibleUs = 120'000'000;
-
-}  // namespace
-
 Pass::Pass(Session& session) : s(session), us(clock::wall_us()) {}
 
 void Pass::look() {
@@ -32,12 +25,21 @@ void Pass::look() {
   s.places.settle();
   for (const auto& [place, list] : machines)
     for (const Machine& m : list) alive.insert(m.id);
-  // The provider still knows for a while why a machine has gone.
+  // EC2 shows instances that ended for about an hour, and why they did. One that is in no answer at
+  // all is slurmctld's to give up, when it does not respond.
   std::map<std::string, Place> tokens;
-  for (const auto& [name, row] : rows)
-    if (gone(row)) tokens.emplace(row.token, row.place);
+  for (const auto& [name, row] : rows) {
+    if (!missing(row)) continue;
+    if (row.place.provider == ProviderKind::process)
+      ended.insert(row.machine.id);
+    else
+      tokens.emplace(row.token, row.place);
+  }
   for (const auto& [token, place] : tokens)
     s.places.at(place).find(token, [this](const Found& found) {
+      if (found)
+        for (const Machine& m : *found)
+          (m.life == Life::ended || m.life == Life::ending ? ended : alive).insert(m.id);
       if (!found) return;
       for (auto& [name, row] : rows)
         for (const Machine& m : *found)
@@ -46,10 +48,9 @@ void Pass::look() {
   s.places.settle();
 }
 
-bool Pass::gone(const Node& row) const {
+bool Pass::missing(const Node& row) const {
   return row.stage != Stage::launching && machines.contains(row.place) &&
-         !alive.contains(row.machine.id) &&
-         (!row.machine.address.empty() || us - row.since_us > kVisibleUs);
+         !alive.contains(row.machine.id);
 }
 
 bool Pass::is_new(const std::string& node, int what) {

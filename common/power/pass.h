@@ -21,11 +21,15 @@ struct Pass {
   std::map<std::string, Node> rows;
   std::map<Place, std::vector<Machine>> machines;  // of those places that answered
   std::set<std::string> alive;                     // their ids
+  std::set<std::string> ended;  // of those in the record: the provider says so, or has none such
   std::vector<Outcome> out;
 
   // Reads the record, and asks the providers: which machines there are, and why others are gone.
   void look();
-  bool gone(const Node& row) const;
+  bool gone(const Node& row) const { return ended.contains(row.machine.id); }
+  // True where the provider was asked and does not list it, which may be a lag, or another
+  // account's list: no proof.
+  bool missing(const Node& row) const;
   // True when this pass is the first to see `what` of the node.
   bool is_new(const std::string& node, int what);
   void say(const std::string& node, std::string why, const Machine& machine);
@@ -44,6 +48,8 @@ void adopt(Pass& pass, const std::vector<slurm::NodeInfo>& nodes);
 // Nodes whose machines have to end because slurm.conf, or our configuration, does not have them any
 // more. Inside a transaction.
 std::vector<std::string> forgotten(Pass& pass, const std::vector<slurm::NodeInfo>& nodes);
+// Strikes machines that were to end, and have, however their end was answered.
+void strike_ended(Pass& pass);
 // Marks machines of this cluster that no node has to end: of a launch whose answer never came, say.
 void end_orphans(Pass& pass);
 

@@ -16,7 +16,11 @@ bool is_about(const Shortage& s, const Pool& pool, const std::string& zone) {
 std::vector<Pool> empty_pools(Session& session, const std::vector<Pool>& pools, const Place& place,
                               bool spot) {
   std::vector<Shortage> shortages = session.record.shortages(clock::wall_us());
-  std::erase_if(shortages, [&](const Shortage& s) { return s.place != place || s.spot != spot; });
+  // One that lasts longer than any may is of a clock that was wrong.
+  int64_t latest = clock::wall_us() + session.config.shortage_s * 1'000'000;
+  std::erase_if(shortages, [&](const Shortage& s) {
+    return s.place != place || s.spot != spot || s.until_us > latest;
+  });
   std::vector<Pool> out;
   if (shortages.empty()) return out;
   for (const Pool& pool : pools) {

@@ -69,6 +69,7 @@ struct Order {
 struct Launched {
   std::vector<Machine> machines;  // addresses may be missing yet
   std::vector<Refusal> refusals;  // why there are fewer than asked for
+  bool unsure = false;            // it may have made more than it says: an answer was lost
 };
 
 using OnLaunched = std::function<void(Launched)>;
@@ -77,6 +78,7 @@ using OnMachines = std::function<void(const Found&)>;
 // The machines that are ending or gone, and why the others are not.
 struct Ended {
   std::vector<std::string> ids;
+  std::vector<std::string> unknown;  // that the provider has never heard of, or not yet
   std::vector<Refusal> refusals;
 };
 using OnEnded = std::function<void(Ended)>;

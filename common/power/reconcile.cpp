@@ -33,10 +33,12 @@ class Reconcile {
     auto left = resume(s_, {}, {});
     if (!left) return left;
     p_.out = std::move(*left);
-    auto nodes = s_.slurm.nodes();
-    if (!nodes) return std::unexpected(nodes.error());
     try {
       p_.look();
+      // Last, since to ask the providers may take a while.
+      auto nodes = s_.slurm.nodes();
+      if (!nodes) return std::unexpected(nodes.error());
+      strike_ended(p_);
       adopt(p_, *nodes);
       decide(*nodes);
       end_orphans(p_);
@@ -83,7 +85,10 @@ class Reconcile {
       for (auto& [reason, names] : by_reason) apply(remedy, reason, names);
     // Ends what was marked to end as well.
     auto done = resume(s_, launch_, {});
-    if (done) p_.out.insert(p_.out.end(), done->begin(), done->end());
+    if (done)
+      p_.out.insert(p_.out.end(), done->begin(), done->end());
+    else
+      log::error(done.error().what);
   }
 
   void apply(Remedy remedy, const std::string& reason, const std::vector<std::string>& names) {
@@ -100,8 +105,7 @@ class Reconcile {
         end(names, event::kNodeSuspend, "slurmctld has it powered down");
         break;
       case Remedy::lost:
-        end(names, nullptr, reason);
-        change(names, slurm::NodeChange::down, reason);
+        change(end(names, nullptr, reason), slurm::NodeChange::down, reason);
         break;
       case Remedy::power_down:
         change(names, slurm::NodeChange::power_down, reason);
@@ -156,7 +160,10 @@ class Reconcile {
   }
 
   // `type` null: a machine that is gone; how, the provider may have said.
-  void end(const std::vector<std::string>& names, const char* type, const std::string& why) {
+  // Those that it was done to.
+  std::vector<std::string> end(const std::vector<std::string>& names, const char* type,
+                               const std::string& why) {
+    std::vector<std::string> done;
     journal::Transaction t(s_.record.db());
     for (const auto& name : names) {
       auto row = s_.record.node(name);
@@ -169,12 +176,15 @@ class Reconcile {
                                       : event::kNodeFailed,
                why);
       if (type == nullptr) s_.record.set_error(name, why, p_.us);
+      done.push_back(name);
     }
     t.commit();
+    return done;
   }
 
   void change(const std::vector<std::string>& names, slurm::NodeChange change,
               const std::string& reason) {
+    if (names.empty()) return;
     if (auto said = s_.slurm.change(names, change, reason); !said) log::error(said.error().what);
   }
 

@@ -238,7 +238,9 @@ void Record::ended(const std::string& machine) {
 int64_t Record::seen(const std::string& node, int what, int64_t pass_us) {
   db_.query(
          "INSERT INTO seen(node, what, since_us, last_us) VALUES(?, ?, ?, ?)"
-         " ON CONFLICT(node, what) DO UPDATE SET last_us = excluded.last_us")
+         " ON CONFLICT(node, what) DO UPDATE SET last_us = excluded.last_us,"
+         // one that is still to come is of a clock that was wrong
+         " since_us = min(since_us, excluded.since_us)")
       .bind(node)
       .bind(what)
       .bind(pass_us)

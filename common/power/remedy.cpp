@@ -16,8 +16,10 @@ bool is_ours(const Sight& s) {
 
 // One that could not come rests first: the next job would ask for the same again.
 bool rests(const Sight& s, const Config& config) {
+  // A time that is still to come is of a clock that was wrong.
+  int64_t since = std::min(s.slurm->reason_time, s.now_s);
   return s.slurm->reason.starts_with(kOurs) &&
-         s.now_s < std::max(s.slurm->reason_time + config.fail_hold_s, s.protected_until_s);
+         s.now_s < std::max(since + config.fail_hold_s, s.protected_until_s);
 }
 
 Judgement of_powered_down(const Sight& s, const Config& config) {
@@ -40,6 +42,12 @@ Judgement of_powering_up(const Sight& s, const Config& config) {
   if (s.record->stage == Stage::told && s.slurm->address != s.record->machine.address)
     return {Remedy::tell, 0, {}};
   return {};
+}
+
+// An administrator's own reason stays.
+std::string lost_reason(const Sight& s) {
+  const std::string& why = s.record->machine.why;
+  return std::string(kOurs) + "its machine is gone" + (why.empty() ? "" : ": " + why);
 }
 
 }  // namespace
@@ -75,7 +83,8 @@ bool is_ready(const Sight& s) {
 
 bool never_came(const Sight& s) {
   return s.record != nullptr && s.record->stage == Stage::told && s.record->ready_us == 0 &&
-         !s.machine_gone && s.slurm->down && !s.slurm->reason.starts_with(kOurs);
+         !s.machine_gone && s.slurm->down && is_ours(s) && !s.slurm->reason.starts_with(kOurs) &&
+         s.slurm->slurmd_start_time * 1'000'000 < s.record->since_us;
 }
 
 Judgement judge(const Sight& s, const Config& config) {
@@ -84,20 +93,18 @@ Judgement judge(const Sight& s, const Config& config) {
   // A machine that ends by itself: interrupted, or somebody's hand. No need to wait for slurmd's
   // silence.
   if (s.machine_gone && s.record != nullptr && !n.powered_down)
-    return {Remedy::lost, config.stuck_s / 6,
-            std::string(kOurs) + "its machine is gone" +
-                (s.record->machine.why.empty() ? "" : ": " + s.record->machine.why)};
+    return {Remedy::lost, config.stuck_s / 6, is_ours(s) ? lost_reason(s) : std::string()};
   if (n.powered_down && !n.powering_up) return of_powered_down(s, config);
   if (n.powering_up && !n.down) return of_powering_up(s, config);
   // Drained by us, for good: what EC2 wants back, or may want back, goes before that.
   if (n.draining && !n.down && !n.completing && !n.allocated && n.reason.starts_with(kOurs))
     return {Remedy::power_down, 0, n.reason};
-  if (n.completing && n.draining && is_ours(s))
+  if (n.completing && n.draining && !n.allocated && is_ours(s))
     return {Remedy::set_down, config.stuck_s, "sluice: completing and draining without an end"};
   if (n.down && is_ours(s) && !rests(s, config))
     return {Remedy::power_down, n.reason.starts_with(kOurs) ? 0 : config.stuck_s / 2,
             n.reason.empty() ? "sluice: down, its machine ends" : n.reason};
-  if (n.not_responding && n.idle)
+  if (n.not_responding && n.idle && (!n.draining || is_ours(s)))
     return {Remedy::power_down, config.stuck_s, "sluice: it does not respond"};
   return {};
 }

@@ -24,6 +24,8 @@ constexpr size_t kMostReason = 120;
 // How long the rest of a job is turned away, whose first nodes could not come: slurmctld asks for
 // it within ResumeRate's minutes.
 constexpr int64_t kForsakenUs = 300'000'000;
+// A launch that was left half done so long ago is not begun again.
+constexpr int64_t kStaleUs = 600'000'000;
 constexpr const char* kNotWhole = "its job cannot get all of its nodes";
 
 struct Work {
@@ -32,6 +34,8 @@ struct Work {
   std::vector<Machine> machines;
   std::vector<Refusal> refusals;
   bool spot = false;
+  bool stale = false;   // nobody waits for it any more: what it has not made, it shall not make
+  bool unsure = false;  // it may have made something, and nobody can say: it stays open
 };
 
 class Resume {
@@ -41,7 +45,9 @@ class Resume {
   Result<std::vector<Outcome>> run(const std::vector<std::string>& nodes) {
     try {
       adopt();
-      if (auto ok = claim(nodes); !ok) return std::unexpected(ok.error());
+      if (!works_.empty() || !nodes.empty())
+        if (auto ok = ask_slurm(); !ok) return std::unexpected(ok.error());
+      claim(nodes);
       fault::point("power.recorded");
       for (Work& work : works_) send(&work);
       s_.places.settle();
@@ -68,7 +74,8 @@ class Resume {
   void adopt() {
     std::vector<Launch> open = s_.record.launches();
     for (Launch& launch : open) {
-      if (Owner::alive(s_.folder, launch.owner)) continue;
+      // This process's own are of an earlier call, which could not end them.
+      if (launch.owner != s_.owner.name() && Owner::alive(s_.folder, launch.owner)) continue;
       journal::Transaction t(s_.record.db());
       // Another process may have been as quick.
       auto now = s_.record.launches();
@@ -79,35 +86,41 @@ class Resume {
       t.commit();
       log::warning("launch " + launch.token + " of group " + launch.group +
                    " was left half done; going on with it");
-      works_.push_back({std::move(launch), true, {}, {}, false});
+      works_.push_back({std::move(launch), true, {}, {}, false, false, false});
     }
   }
 
-  Result<void> claim(const std::vector<std::string>& nodes) {
+  Result<void> ask_slurm() {
+    auto known = s_.slurm.nodes();
+    if (!known) return std::unexpected(known.error());
+    for (auto& node : *known) slurm_.emplace(node.name, std::move(node));
+    for (Work& work : works_)
+      work.stale = clock::wall_us() - work.launch.made_us > kStaleUs ||
+                   std::ranges::none_of(work.launch.nodes, [this](const std::string& name) {
+                     auto node = slurm_.find(name);
+                     return node != slurm_.end() && node->second.powering_up;
+                   });
+    return {};
+  }
+
+  void claim(const std::vector<std::string>& nodes) {
     Sorted sorted = sort_by_group(s_.config, nodes);
     for (const auto& node : sorted.foreign)
       say(node, Fate::foreign, "no node group of the configuration has it");
-    std::set<std::string> names;
-    if (!sorted.groups.empty()) {
-      auto known = s_.slurm.nodes();
-      if (!known) return std::unexpected(known.error());
-      for (auto& node : *known) names.insert(std::move(node.name));
-    }
     std::set<std::string> needed;
     for (const Job& job : jobs_) needed.insert(job.nodes.begin(), job.nodes.end());
     journal::Transaction t(s_.record.db());
     for (auto& [group, wanted] : sorted.groups) {
       std::vector<std::string> free;
       for (const auto& node : wanted) {
-        if (!names.contains(node))
+        if (!slurm_.contains(node))
           say(node, Fate::foreign, "slurmctld does not know it; is slurm.conf.aws in slurm.conf?");
-        else if (is_free(node) && is_wanted(*group, node, needed.contains(node)))
+        else if (may_launch(*group, node, needed.contains(node)))
           free.push_back(node);
       }
       if (!free.empty()) add_work(*group, std::move(free), choose(s_, *group));
     }
     t.commit();
-    return {};
   }
 
   void add_work(const Group& group, std::vector<std::string> nodes, Choice choice) {
@@ -122,7 +135,7 @@ class Resume {
                          .render({&group, launch.token, s_.cluster, launch.nodes, choice.spot,
                                   std::move(choice.avoid)});
     s_.record.add(launch);
-    works_.push_back({std::move(launch), false, {}, {}, choice.spot});
+    works_.push_back({std::move(launch), false, {}, {}, choice.spot, false, false});
   }
 
   // False for a node that must not be launched now, though it could be.
@@ -133,8 +146,9 @@ class Resume {
       return false;
     }
     Trouble trouble = s_.record.trouble(group.prefix());
-    if (trouble.failures < s_.config.boot_failures ||
-        now - trouble.last_us > s_.config.protect_s * 1'000'000)
+    int64_t age = now - trouble.last_us;  // below 0: of a clock that was wrong
+    if (trouble.failures < s_.config.boot_failures || age < 0 ||
+        age > s_.config.protect_s * 1'000'000)
       return true;
     fail_node(group, name,
               "group " + group.prefix() + " is left alone: the last " +
@@ -160,49 +174,65 @@ class Resume {
 
   // What spot could not give is launched on demand, where the group wants that.
   bool fall_back() {
-    std::map<const Group*, std::vector<std::string>> short_of;
-    for (Work& work : works_) {
-      if (work.machines.size() >= work.launch.nodes.size() ||
-          std::ranges::none_of(work.refusals, [](const Refusal& r) {
-            return r.spot && r.cause == Cause::no_capacity;
-          }))
-        continue;
+    size_t before = works_.size();
+    for (size_t i = 0; i < before; ++i) {
+      Work& work = works_[i];
+      bool empty = std::ranges::any_of(
+          work.refusals, [](const Refusal& r) { return r.spot && r.cause == Cause::no_capacity; });
+      if (work.unsure || !empty || work.machines.size() >= work.launch.nodes.size()) continue;
       const Group* group = group_of(s_.config, work.launch.nodes.front());
       if (group == nullptr || !group->fallback || place_of(*group) != work.launch.place) continue;
-      auto first = work.launch.nodes.begin() + static_cast<ptrdiff_t>(work.machines.size());
-      auto& names = short_of[group];
-      names.insert(names.end(), first, work.launch.nodes.end());
-      work.launch.nodes.erase(first, work.launch.nodes.end());
+      move_to_on_demand(&work, *group);
     }
-    if (short_of.empty()) return false;
-    size_t before = works_.size();
-    {
-      journal::Transaction t(s_.record.db());
-      for (auto& [group, names] : short_of) add_work(*group, std::move(names), {false, {}});
-      t.commit();
-    }
+    if (works_.size() == before) return false;
     fault::point("power.fallback");
     for (size_t i = before; i < works_.size(); ++i) send(&works_[i]);
     return true;
   }
 
-  // False where somebody is at it. A machine that is left over from an earlier life of the node
-  // ends.
-  bool is_free(const std::string& name) {
+  void move_to_on_demand(Work* work, const Group& group) {
+    std::vector<std::string> rest, moved;
+    size_t missing = work->launch.nodes.size() - work->machines.size();
+    journal::Transaction t(s_.record.db());
+    for (const auto& name : work->launch.nodes) {
+      auto row = s_.record.node(name);
+      // One that was suspended meanwhile, or is another launch's by now, stays where it is.
+      bool ours = row && row->token == work->launch.token && !row->doomed;
+      (ours && moved.size() < missing ? moved : rest).push_back(name);
+    }
+    work->launch.nodes = std::move(rest);
+    if (!moved.empty()) add_work(group, std::move(moved), {false, {}});
+    if (work->launch.nodes.empty()) s_.record.settle(work->launch.token);
+    t.commit();
+  }
+
+  // False where somebody is at it, it is in use, or it must not be launched now. A machine that is
+  // left over from an earlier life of the node ends.
+  bool may_launch(const Group& group, const std::string& name, bool by_a_job) {
     auto node = s_.record.node(name);
-    if (!node) return true;
-    if (node->stage == Stage::launching) {
-      if (adopted(node->token)) return false;  // ours already
-      say(name, Fate::already, "its launch is under way");
+    if (node && node->stage == Stage::launching) {
+      if (!adopted(node->token)) say(name, Fate::already, "its launch is under way");
       return false;
     }
-    if (clock::wall_us() - node->since_us < kFreshUs) {
+    const slurm::NodeInfo& known = slurm_.at(name);
+    bool in_use = !known.powering_up && !known.powered_down && !known.powering_down && !known.down;
+    if (node && in_use) {
+      say(name, Fate::already, "it is in use", node->machine);
+      return false;
+    }
+    if (node && is_fresh(*node)) {
       // Perhaps slurmctld was killed and has forgotten the address.
       untold_.push_back(*node);
       return false;
     }
-    end_node(s_, *node, event::kNodeSuspend, "it is launched anew");
+    if (!is_wanted(group, name, by_a_job)) return false;
+    if (node) end_node(s_, *node, event::kNodeSuspend, "it is launched anew");
     return true;
+  }
+
+  static bool is_fresh(const Node& node) {
+    int64_t age = clock::wall_us() - node.since_us;  // below 0: of a clock that was wrong
+    return age >= 0 && age < kFreshUs;
   }
 
   bool adopted(const std::string& token) const {
@@ -218,46 +248,48 @@ class Resume {
     }
     // If it made nothing that can be seen, the same request again makes what it would have made, or
     // says what it made: once in either case.
-    find(work, [work, &provider, launched](std::vector<Machine> found) {
-      if (found.empty())
+    find(work, [work, &provider, launched](const std::vector<Machine>& found) {
+      if (found.empty() && !work->stale && !work->unsure)
         provider.launch(work->launch.request, launched);
       else
-        launched({std::move(found), {}});
+        launched({found, {}, false});
     });
   }
 
   void answered(Work* work, Launched result) {
     work->machines = std::move(result.machines);
     work->refusals = std::move(result.refusals);
-    bool unsure =
-        work->machines.empty() && std::ranges::any_of(work->refusals, [](const Refusal& r) {
-          return r.cause == Cause::unavailable;
-        });
-    if (unsure)
-      find(work, [work](std::vector<Machine> found) { work->machines = std::move(found); });
+    if (work->machines.empty() && result.unsure)
+      find(work, [work](const std::vector<Machine>& found) { work->machines = found; });
   }
 
   // What a launch has made is found by its token.
-  void find(Work* work, std::function<void(std::vector<Machine>)> done) {
-    s_.places.at(work->launch.place)
-        .find(work->launch.token, [done = std::move(done)](const Found& found) {
-          std::vector<Machine> alive;
-          if (found)
-            for (const Machine& m : *found)
-              if (m.life != Life::ended) alive.push_back(m);
-          done(std::move(alive));
-        });
+  void find(Work* work, const std::function<void(const std::vector<Machine>&)>& done) {
+    s_.places.at(work->launch.place).find(work->launch.token, [work, done](const Found& found) {
+      std::vector<Machine> alive;
+      if (found)
+        for (const Machine& m : *found)
+          if (m.life != Life::ended) alive.push_back(m);
+      work->unsure = !found;
+      done(alive);
+    });
   }
 
   void share_out() {
     std::vector<Yield> yields;
     yields.reserve(works_.size());
-    for (const Work& w : works_) yields.push_back({w.launch.nodes, w.machines.size()});
+    for (const Work& w : works_)
+      if (!w.unsure) yields.push_back({w.launch.nodes, w.machines.size()});
     std::set<std::string> lost;
     for (const auto& [node, why] : failed_) lost.insert(node);
     std::set<std::string> served = assign(jobs_, yields, lost);
     journal::Transaction t(s_.record.db());
     for (Work& work : works_) {
+      if (work.unsure) {
+        for (const auto& node : work.launch.nodes)
+          say(node, Fate::left, "whether its machine was launched is not known yet");
+        continue;
+      }
       remember(s_, work.launch.place, work.launch.group, work.machines, work.refusals);
       give(&work, served);
     }
@@ -296,8 +328,8 @@ class Resume {
       auto machine = machine_for(name);
       if (!served.contains(name) || machine == work->machines.end()) {
         auto row = s_.record.node(name);
-        // Taken back meanwhile: nobody waits for it.
-        if (row && row->token == work->launch.token)
+        // Suspended or taken back meanwhile, or of long ago: nobody waits for it.
+        if (row && row->token == work->launch.token && !row->doomed && !work->stale)
           give_up_on(*row, why_not(*work, machine != work->machines.end()));
         continue;
       }
@@ -362,6 +394,11 @@ class Resume {
   }
 
   void tell() {
+    // What was suspended meanwhile, and perhaps launched anew, has another address by now.
+    std::erase_if(untold_, [this](const Node& node) {
+      auto now = s_.record.node(node.name);
+      return !now || now->token != node.token || now->machine.id != node.machine.id;
+    });
     std::vector<Machine> machines;
     for (const Node& node : untold_)
       if (!node.machine.address.empty()) machines.push_back(node.machine);
@@ -406,7 +443,8 @@ class Resume {
 
   Session& s_;
   const std::vector<Job>& jobs_;
-  std::deque<Work> works_;  // calls under way point to them
+  std::map<std::string, slurm::NodeInfo> slurm_;  // as slurmctld had them
+  std::deque<Work> works_;                        // calls under way point to them
   std::vector<Node> untold_;
   std::vector<std::pair<std::string, std::string>> failed_;  // node, why
   std::vector<std::string> spare_;                           // that boot for a job that cannot run

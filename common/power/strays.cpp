@@ -9,6 +9,9 @@
 namespace sluice::power {
 namespace {
 
+// A machine of so recent a launch may not be visible yet.
+constexpr int64_t kVisibleUs = 120'000'000;
+
 std::set<std::string> known_machines(const Pass& pass) {
   std::set<std::string> out;
   for (const auto& [name, row] : pass.rows) out.insert(row.machine.id);
@@ -32,28 +35,45 @@ Node row_for(const std::string& name, const Group& group, const Place& place, co
 }  // namespace
 
 void adopt(Pass& pass, const std::vector<slurm::NodeInfo>& nodes) {
-  std::multimap<std::string, const slurm::NodeInfo*> at;
+  // An address that nodes share proves nothing, but of local processes, which say whose they are.
+  std::map<std::string, std::vector<const slurm::NodeInfo*>> at;
   for (const slurm::NodeInfo& n : nodes)
-    if (n.cloud && !n.powered_down && !n.powering_down && !n.address.empty() &&
-        !pass.rows.contains(n.name) && group_of(pass.s.config, n.name) != nullptr)
-      at.emplace(n.address, &n);
-  if (at.empty()) return;
-  std::set<std::string> known = known_machines(pass);
+    if (n.cloud && !n.address.empty() && group_of(pass.s.config, n.name) != nullptr)
+      at[n.address].push_back(&n);
   journal::Transaction t(pass.s.record.db());
+  // As it is now, not as it was before the providers were asked.
+  std::set<std::string> known, tokens, taken;
+  for (const Node& row : pass.s.record.nodes()) {
+    known.insert(row.machine.id);
+    taken.insert(row.name);
+  }
+  for (const Launch& l : pass.s.record.launches()) tokens.insert(l.token);
+  for (const Ending& e : pass.s.record.endings()) known.insert(e.machine);
   for (const auto& [place, list] : pass.machines)
     for (const Machine& m : list) {
-      if (known.contains(m.id) || m.life == Life::ending || m.life == Life::ended) continue;
-      auto [n, end] = at.equal_range(m.address);
-      // Local processes share an address, and say themselves whose they are.
-      if (place.provider == ProviderKind::process)
-        n = std::find_if(n, end, [&](const auto& one) { return one.second->name == m.node; });
-      if (n == end || pass.s.record.node(n->second->name)) continue;  // or launched since
-      Node row = row_for(n->second->name, *group_of(pass.s.config, n->second->name), place, m);
+      if (known.contains(m.id) || tokens.contains(m.launch) || m.address.empty() ||
+          m.life == Life::ending || m.life == Life::ended)
+        continue;
+      const slurm::NodeInfo* node = nullptr;
+      for (const slurm::NodeInfo* n : at[m.address])
+        if (place.provider != ProviderKind::process ? at[m.address].size() == 1 : n->name == m.node)
+          node = n;
+      bool in_use = node != nullptr && !node->powered_down && !node->powering_down && !node->down;
+      if (!in_use || !taken.insert(node->name).second) continue;
+      Node row = row_for(node->name, *group_of(pass.s.config, node->name), place, m);
       pass.s.record.put(row);
       pass.say(row.name, "its machine was not in the record; it is now", m);
       pass.rows[row.name] = std::move(row);
-      at.erase(n);
     }
+  t.commit();
+}
+
+void strike_ended(Pass& pass) {
+  journal::Transaction t(pass.s.record.db());
+  for (const Ending& e : pass.s.record.endings())
+    if (pass.machines.contains(e.place) && !pass.alive.contains(e.machine) &&
+        pass.us - e.since_us > kVisibleUs)
+      pass.s.record.ended(e.machine);
   t.commit();
 }
 

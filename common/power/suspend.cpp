@@ -1,5 +1,5 @@
 // suspend(): the machines that the record has for the nodes are marked to end before the provider
-// is asked, by their own ids, so that a node that was resumed again meanwhile keeps its new one.
+// is asked, by their own ids, so that a node that is resumed again from then on keeps its new one.
 #include "common/base/fault.h"
 #include "common/event/types.h"
 #include "common/power/names.h"

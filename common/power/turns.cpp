@@ -10,7 +10,7 @@ namespace sluice::power {
 int64_t Turns::protected_until_s(const std::string& group) {
   auto [it, fresh] = troubles_.try_emplace(group);
   if (fresh) it->second = p_.s.record.trouble(group);
-  if (it->second.failures < p_.s.config.boot_failures) return 0;
+  if (it->second.failures < p_.s.config.boot_failures || it->second.last_us > p_.us) return 0;
   return it->second.last_us / 1'000'000 + p_.s.config.protect_s;
 }
 

@@ -185,8 +185,10 @@ int sluice_power_resume(struct sluice_power* power, const char* nodes, const cha
     std::vector<power::Job> jobs;
     if (resume_file != nullptr) {
       auto parsed = power::parse_resume_file(resume_file);
-      if (!parsed) return {SLUICE_POWER_E_INVALID, parsed.error().what};
-      jobs = std::move(*parsed);
+      if (parsed)
+        jobs = std::move(*parsed);
+      else  // without it, jobs are not known; nodes are
+        sluice::log::warning(parsed.error().what);
     }
     return operate_on(
         power, nodes,

@@ -1,6 +1,7 @@
 #include "ctld/sluiced/node_events.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/event/types.h"
 #include "common/slurm/jobs.h"
@@ -45,14 +46,25 @@ void take_node_events(const Json& request, const Caller& caller, Intake& intake,
   const Json list = request.get("events");
   if (!list.is_array() || list.size() > kMostEvents)
     return reply.answer(problem("events must be an array of at most 500"));
-  std::vector<inbox::RawRecord> records(list.size());
-  for (size_t i = 0; i < list.size(); ++i)
-    if (std::string why = read_event(list.at(i), &records[i]); !why.empty())
-      return reply.answer(problem("events[" + std::to_string(i) + "]: " + why));
-  intake.submit(std::move(records), [reply, n = list.size()](const Commit& commit) {
+  // One that can never be taken must not keep the others back.
+  std::vector<inbox::RawRecord> records;
+  Json refused = Json::array();
+  for (size_t i = 0; i < list.size(); ++i) {
+    inbox::RawRecord record;
+    std::string why = read_event(list.at(i), &record);
+    if (why.empty()) {
+      records.push_back(std::move(record));
+      continue;
+    }
+    refused.push(Json::of("events[" + std::to_string(i) + "]: " + why));
+    log::warning("an event of a node is refused: " + why);
+  }
+  size_t taken = records.size();
+  intake.submit(std::move(records), [reply, refused, n = taken](const Commit& commit) {
     if (!commit.why.empty()) return reply.answer(problem(commit.why));
     Json out = Json::object();
     out.set("taken", Json::of(static_cast<int64_t>(n)));
+    out.set("refused", refused);
     reply.answer(out);
   });
 }

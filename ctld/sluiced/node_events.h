@@ -10,7 +10,8 @@ namespace sluice::daemon {
 constexpr const char* kCloudKind = "cloud";
 
 // {"op":"node.events","events":[{"type","id","node","time","data"}]}, of SlurmUser or an
-// administrator (`admin`). Answers {"taken": N} when they are in the journal.
+// administrator (`admin`). Answers {"taken": N, "refused": […]} when they are in the journal; those
+// that are refused never will be.
 void take_node_events(const Json& request, const Caller& caller, Intake& intake,
                       const Reply& reply);
 

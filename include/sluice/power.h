@@ -41,12 +41,12 @@ extern "C" {
 
 enum sluice_power_code {
   SLUICE_POWER_OK = 0,
-  SLUICE_POWER_E_INVALID =
-      1, /* a bad argument: no list of nodes, no resume file; nothing was done */
-  SLUICE_POWER_E_CONFIG = 2, /* the configuration cannot be used; nothing was done */
-  SLUICE_POWER_E_RECORD = 3, /* the record in StateDirectory cannot be read or written */
-  SLUICE_POWER_E_SLURM = 4,  /* slurmctld does not answer, or refused; nothing was launched */
-  SLUICE_POWER_E_NODES = 5,  /* done, but for some nodes: their reports say why */
+  SLUICE_POWER_E_INVALID = 1, /* a bad argument, such as no list of nodes; nothing was done */
+  SLUICE_POWER_E_CONFIG = 2,  /* the configuration cannot be used; nothing was done */
+  SLUICE_POWER_E_RECORD = 3,  /* the record in StateDirectory cannot be read or written */
+  SLUICE_POWER_E_SLURM = 4,   /* slurmctld does not answer, or the record could not be written
+                                 meanwhile; what was begun, the next call goes on with */
+  SLUICE_POWER_E_NODES = 5,   /* done, but for some nodes: their reports say why */
   SLUICE_POWER_E_MEMORY = 6,
   SLUICE_POWER_E_INTERNAL = 7 /* a fault of this library */
 };

@@ -57,6 +57,7 @@ def folder(layout):
 def write(power, layout, port):
     home = folder(layout)
     home.mkdir(exist_ok=True)
+    (layout.dir / "power").mkdir(exist_ok=True)
     for program in PROGRAMS:
         write_program(program, layout, power.environment)
     settings = {"PrivateData": "CLOUD", "ResumeProgram": str(home / "resume"),
@@ -81,7 +82,9 @@ def write_program(program, layout, environment):
     new.unlink(missing_ok=True)
     if environment:
         given = " ".join(f"{k}={shlex.quote(str(v))}" for k, v in environment.items())
-        new.write_text(f"#!/bin/sh\nexec env SLUICE_POWER_CONFIG={home} {given} {built} \"$@\"\n")
+        # How each ended is kept, for tests that kill them.
+        new.write_text(f"#!/bin/sh\nenv SLUICE_POWER_CONFIG={home} {given} {built} \"$@\"\n"
+                       f"status=$?\necho $status >> {home}/{program}.exits\nexit $status\n")
         new.chmod(0o700)
     else:
         new.symlink_to(built)

@@ -49,6 +49,11 @@ class Cloud:
         """What a program is started with from now on, besides AWS's."""
         programs.write_program(program, self.c.layout, {**self.power.environment, **more})
 
+    def kills(self, program):
+        """How often a kill -9 ended it so far."""
+        file = programs.folder(self.c.layout) / f"{program}.exits"
+        return file.read_text().split().count("137") if file.exists() else 0
+
     def path(self, program):
         return programs.folder(self.c.layout) / program
 

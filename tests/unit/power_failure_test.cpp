@@ -35,15 +35,15 @@ class PowerFailure : public ::testing::Test {
   void never_registers(const std::string& name) {
     world->resume({name});
     auto& node = world->nodes[name];
-    node.powered_down = node.idle = false;
-    node.down = true;
+    node.powering_up = node.idle = false;
+    node.powered_down = node.down = true;
     node.reason = "ResumeTimeout reached";
     world->reconcile();
   }
   void registers(const std::string& name) {
     world->resume({name});
     auto& node = world->nodes[name];
-    node.powered_down = false;
+    node.powering_up = false;
     node.slurmd_start_time = clock::wall_us() / 1'000'000;
     world->reconcile();
   }
@@ -58,7 +58,6 @@ TEST_F(PowerFailure, WhatSpotCannotGiveIsLaunchedOnDemandWhereTheGroupAllowsIt) 
   EXPECT_EQ(world->resume({"aws-a-0", "aws-a-1"}),
             (Fates{{"aws-a-0", Fate::told}, {"aws-a-1", Fate::failed}}));
   group().fallback = true;
-  config.shortage_s = 0;
   EXPECT_EQ(world->resume({"aws-a-2", "aws-a-3", "aws-a-4"}),
             (Fates{{"aws-a-2", Fate::told}, {"aws-a-3", Fate::told}, {"aws-a-4", Fate::told}}));
   auto& launches = world->provider->launches;
@@ -176,6 +175,40 @@ TEST_F(PowerFailure, ARecordThatWasLostCostsNoMachine) {
   world->reconcile();
   EXPECT_EQ(world->machine_of("aws-a-0"), machine);
   EXPECT_TRUE(world->provider->machines.contains(machine));
+}
+
+// An address that an earlier node had is another's by now.
+TEST_F(PowerFailure, AMachineThatIsBeingLaunchedIsNobodyElses) {
+  world->nodes["aws-a-0"].powered_down = false;
+  world->nodes["aws-a-0"].address = "10.0.0.1";
+  auto other = world->begin();
+  Launch launch;
+  launch.token = make_token();
+  launch.place = place_of(group());
+  launch.group = "aws-a";
+  launch.nodes = {"aws-a-1"};
+  launch.request = launch.token + " 1";
+  launch.owner = other.owner.name();
+  launch.made_us = clock::wall_us();
+  other.record.add(launch);
+  world->provider->launch(launch.request, [](Launched) {});
+  ASSERT_EQ(world->provider->machines.begin()->second.address, "10.0.0.1");
+  world->reconcile();
+  EXPECT_EQ(world->machine_of("aws-a-0"), "");
+}
+
+TEST_F(PowerFailure, AMachineThatIsGoneIsNotAskedToEndForEver) {
+  {
+    auto run = world->begin();
+    run.record.add(Ending{"i-gone", place_of(group()), "aws-a-0", clock::wall_us() - 600'000'000});
+    run.record.add(Ending{"i-young", place_of(group()), "aws-a-1", clock::wall_us()});
+  }
+  world->provider->refuses = true;
+  world->reconcile();
+  auto run = world->begin();
+  auto left = run.record.endings();
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].machine, "i-young");
 }
 
 TEST_F(PowerFailure, TheMachineOfANodeThatIsNoLongerConfiguredEnds) {

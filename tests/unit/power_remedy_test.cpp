@@ -125,5 +125,48 @@ TEST_F(PowerRemedy, StuckInCompletingAndDraining) {
   EXPECT_EQ(judged().after_s, config.stuck_s);
 }
 
+TEST_F(PowerRemedy, WhatAnAdministratorHasDrainedStaysAsItIs) {
+  node.idle = node.draining = node.not_responding = true;
+  node.reason = "looking into it";
+  node.reason_uid = 1000;
+  EXPECT_EQ(remedy(), Remedy::none);
+  // Its machine is gone: its jobs are put back, but the reason stays theirs.
+  EXPECT_EQ(remedy(true, true), Remedy::lost);
+  EXPECT_EQ(judged(true, true).reason, "");
+}
+
+TEST_F(PowerRemedy, ADrainedNodeIsNotSetDownWhileJobsRun) {
+  node.completing = node.draining = node.allocated = true;
+  node.reason = "Kill task failed";
+  EXPECT_EQ(remedy(), Remedy::none);
+  node.allocated = false;
+  EXPECT_EQ(remedy(), Remedy::set_down);
+}
+
+TEST_F(PowerRemedy, OnlyWhatNeverRegisteredHasNeverCome) {
+  Sight s;
+  s.slurm = &node;
+  s.record = &row;
+  s.slurm_uid = kSlurm;
+  row.since_us = kNow * 1'000'000;
+  node.down = node.powered_down = true;
+  node.reason = "ResumeTimeout reached";
+  EXPECT_TRUE(never_came(s));
+  // It did register, while nobody looked.
+  node.slurmd_start_time = kNow + 40;
+  EXPECT_FALSE(never_came(s));
+  node.slurmd_start_time = kNow - 3600;  // of an earlier life
+  EXPECT_TRUE(never_came(s));
+  node.reason_uid = 1000;
+  EXPECT_FALSE(never_came(s));
+}
+
+TEST_F(PowerRemedy, NothingIsLaunchedThatSlurmctldHasNotAskedFor) {
+  node.powering_up = true;
+  EXPECT_EQ(remedy(false), Remedy::launch);
+  node.powered_down = true;  // ResumeRate lets it wait
+  EXPECT_EQ(remedy(false), Remedy::none);
+}
+
 }  // namespace
 }  // namespace sluice::power

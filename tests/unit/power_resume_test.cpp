@@ -143,6 +143,32 @@ TEST_F(PowerResume, SuspendEndsTheMachineThatTheRecordHas) {
 }
 
 TEST_F(PowerResume, SuspendedWhileItIsLaunchedTheMachineEndsAsSoonAsItIsThere) {
+  for (bool sent : {true, false}) {
+    testing::PowerWorld fresh(config);
+    {
+      auto dead = fresh.begin();
+      Launch launch;
+      launch.token = make_token();
+      launch.place = place_of(config.partitions[0].groups[0]);
+      launch.nodes = {"aws-a-0"};
+      launch.request = launch.token + " 1";
+      launch.owner = dead.owner.name();
+      launch.made_us = clock::wall_us();
+      dead.record.add(launch);
+      if (sent) fresh.provider->launch(launch.request, [](Launched) {});
+      EXPECT_EQ(fresh.suspend({"aws-a-0"}), (Fates{{"aws-a-0", Fate::ended}}));
+    }
+    Fates fates = fresh.resume({});
+    EXPECT_EQ(fates, sent ? (Fates{{"aws-a-0", Fate::ended}}) : Fates{});
+    EXPECT_TRUE(fresh.provider->machines.empty());
+    auto run = fresh.begin();
+    EXPECT_TRUE(run.record.launches().empty());
+    EXPECT_TRUE(fresh.changes.empty()) << "nobody waits for it: it has not failed";
+  }
+}
+
+// Its host was off for a night, say: what slurmctld wanted then it does not want now.
+TEST_F(PowerResume, ALaunchThatNobodyWaitsForAnyMoreIsNotMade) {
   {
     auto dead = world.begin();
     Launch launch;
@@ -151,12 +177,27 @@ TEST_F(PowerResume, SuspendedWhileItIsLaunchedTheMachineEndsAsSoonAsItIsThere) {
     launch.nodes = {"aws-a-0"};
     launch.request = launch.token + " 1";
     launch.owner = dead.owner.name();
-    launch.made_us = clock::wall_us();
+    launch.made_us = clock::wall_us() - 86'400'000'000;
     dead.record.add(launch);
-    EXPECT_EQ(world.suspend({"aws-a-0"}), (Fates{{"aws-a-0", Fate::ended}}));
   }
-  EXPECT_EQ(world.resume({}), (Fates{{"aws-a-0", Fate::ended}}));
-  EXPECT_TRUE(world.provider->machines.empty());
+  world.nodes["aws-a-0"].powering_up = true;
+  world.reconcile();
+  EXPECT_TRUE(world.provider->launches.empty());
+}
+
+TEST_F(PowerResume, ANodeInUseKeepsItsMachineWhoeverResumesIt) {
+  world.resume({"aws-a-0"});
+  std::string machine = world.machine_of("aws-a-0");
+  world.nodes["aws-a-0"].powering_up = false;
+  world.nodes["aws-a-0"].allocated = true;
+  {
+    auto run = world.begin();
+    auto node = run.record.node("aws-a-0");
+    node->since_us -= 3'600'000'000;
+    run.record.put(*node);
+  }
+  EXPECT_EQ(world.resume({"aws-a-0"}), (Fates{{"aws-a-0", Fate::already}}));
+  EXPECT_EQ(world.machine_of("aws-a-0"), machine);
 }
 
 TEST_F(PowerResume, WhatSlurmctldCouldNotBeToldIsToldByReconciling) {
@@ -207,7 +248,15 @@ TEST_F(PowerResume, ANodeWhoseMachineIsGoneGivesItsJobsBack) {
   auto& node = world.nodes["aws-a-0"];
   node.powered_down = node.idle = false;
   node.allocated = true;
-  world.provider->machines.clear();
+  node.powering_up = false;
+  // Of another account's list, or a lagging one: no proof.
+  std::swap(world.provider->machines, world.provider->hidden_machines);
+  config.stuck_s = 0;
+  EXPECT_EQ(world.reconcile(), Fates{});
+  EXPECT_EQ(world.reconcile(), Fates{});
+  std::swap(world.provider->machines, world.provider->hidden_machines);
+  config.stuck_s = 60;
+  world.provider->vanish(world.machine_of("aws-a-0"));
   EXPECT_EQ(world.reconcile(), Fates{}) << "one look is not enough";
   config.stuck_s = 1;
   EXPECT_EQ(world.reconcile(), (Fates{{"aws-a-0", Fate::mended}}));

@@ -59,13 +59,19 @@ class FakeProvider : public power::Provider {
     if (hidden > 0)
       --hidden;
     else
-      for (const auto& [id, m] : machines)
-        if (m.launch == token) out.push_back(m);
+      for (const auto* all : {&machines, &gone})
+        for (const auto& [id, m] : *all)
+          if (m.launch == token) out.push_back(m);
     done(std::move(out));
   }
   void terminate(std::vector<std::string> ids, power::OnEnded done) override {
-    for (const auto& id : ids) machines.erase(id);
-    done({std::move(ids), {}});
+    if (refuses)
+      return done(
+          {{},
+           {},
+           {{power::Cause::credentials, "UnauthorizedOperation", "no", {}, {}, {}, false}}});
+    for (const auto& id : ids) vanish(id);
+    done({std::move(ids), {}, {}});
   }
   void tag(const std::string& id, const std::vector<std::pair<std::string, std::string>>& tags,
            power::OnTagged done) override {
@@ -74,8 +80,18 @@ class FakeProvider : public power::Provider {
   }
   bool poll(int64_t) override { return false; }
 
+  // As EC2 shows it for a while.
+  void vanish(const std::string& id) {
+    auto it = machines.find(id);
+    if (it == machines.end()) return;
+    it->second.life = power::Life::ended;
+    gone.insert(machines.extract(it));
+  }
+  std::map<std::string, power::Machine> gone, hidden_machines;
+
   std::map<std::string, std::map<std::string, std::string>> tagged;
 
+  bool refuses = false;  // to end anything
   size_t capacity = 1000;
   size_t spot_capacity = 1000;
   int hidden = 0;  // so many looks find nothing
@@ -104,6 +120,7 @@ class FakeProvider : public power::Provider {
 // One process's view of it; several may share the folder, as processes do.
 class PowerWorld {
  public:
+  static constexpr uint32_t kSlurmUser = 64030;
   explicit PowerWorld(const power::Config& config)
       : config_(config), provider(std::make_shared<FakeProvider>()) {
     for (const auto& p : config.partitions)
@@ -112,6 +129,7 @@ class PowerWorld {
           slurm::NodeInfo n;
           n.name = g.prefix() + "-" + std::to_string(i);
           n.cloud = n.idle = n.powered_down = true;
+          n.reason_uid = kSlurmUser;
           nodes[n.name] = n;
         }
   }
@@ -123,6 +141,7 @@ class PowerWorld {
       for (const auto& [name, n] : nodes) all.push_back(n);
       return all;
     };
+    out.uid = kSlurmUser;
     out.tell = [this](const std::vector<power::Machine>& list) -> Result<void> {
       if (deaf) return fail("slurmctld does not answer");
       for (const auto& m : list) nodes[m.node].address = m.address;
@@ -154,6 +173,11 @@ class PowerWorld {
 
   std::map<std::string, power::Fate> resume(const std::vector<std::string>& names,
                                             const std::vector<power::Job>& jobs = {}) {
+    for (const auto& name : names)  // as slurmctld does before it asks
+      if (auto n = nodes.find(name); n != nodes.end() && n->second.powered_down) {
+        n->second.powered_down = false;
+        n->second.powering_up = true;
+      }
     Run run = begin();
     auto s = session(run);
     return fates(power::resume(s, names, jobs));

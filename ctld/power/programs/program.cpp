@@ -34,10 +34,19 @@ std::string called_in() {
 // The record belongs to SlurmUser, who could not write it any more if root had made its files.
 bool become_owner(const char* folder, const char* name) {
   struct stat st{};
-  if (geteuid() != 0 || ::stat(folder, &st) != 0 || st.st_uid == 0) return true;
+  if (geteuid() != 0) return true;
+  if (::stat(folder, &st) != 0) {
+    // The library would make it, as root's.
+    fprintf(stderr, "%s: StateDirectory %s: %s; make it, and give it to SlurmUser\n", name, folder,
+            strerror(errno));
+    return false;
+  }
+  if (st.st_uid == 0) return true;  // SlurmUser is root, or it was meant so
   const passwd* owner = getpwuid(st.st_uid);
   bool grouped =
       owner != nullptr ? initgroups(owner->pw_name, st.st_gid) == 0 : setgroups(0, nullptr) == 0;
+  // Credentials are looked for in the home folder.
+  if (owner != nullptr) setenv("HOME", owner->pw_dir, 1);
   if (grouped && setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0) return true;
   fprintf(stderr, "%s: cannot become the owner of %s: %s\n", name, folder, strerror(errno));
   return false;
