@@ -4,8 +4,8 @@ find_program(SLUICE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 
 # sluice_python_test(NAME FILE [LABELS label…] [TIMEOUT seconds])
 #
-# One CTest entry a file. FILE is relative to the caller's folder. RUN_SERIAL: a cluster beside
-# another one on a small machine makes every deadline a matter of luck.
+# One CTest entry a file. FILE is relative to the caller's folder. They run one at a time: a cluster
+# beside another one on a small machine makes every deadline a matter of luck.
 function(sluice_python_test name file)
   cmake_parse_arguments(arg "" "TIMEOUT" "LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
@@ -20,7 +20,7 @@ function(sluice_python_test name file)
   set_tests_properties(${name} PROPERTIES
     LABELS "${arg_LABELS}"
     TIMEOUT ${arg_TIMEOUT}
-    RUN_SERIAL TRUE
+    RESOURCE_LOCK machine
     SKIP_RETURN_CODE 77
     ENVIRONMENT "SLUICE_BUILD=${CMAKE_BINARY_DIR};PYTHONUNBUFFERED=1")
 endfunction()

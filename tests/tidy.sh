@@ -1,5 +1,6 @@
 #!/bin/sh
-# clang-tidy over everything that runs in production, with the checks of .clang-tidy.
+# clang-tidy over everything that runs in production, with the checks of .clang-tidy. It takes what
+# the tests beside it leave idle.
 set -eu
 root=$1
 build=$2
@@ -7,4 +8,4 @@ command -v clang-tidy-19 >/dev/null || { echo "clang-tidy-19 is not installed"; 
 cd "$root"
 # The compiler's warning options are GCC's; clang does not know all of them.
 find common ctld spank -name '*.cpp' -print0 |
-  xargs -0 -n 4 -P "$(nproc)" clang-tidy-19 -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option
+  nice -n 19 xargs -0 -n 4 -P "$(nproc)" clang-tidy-19 -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option

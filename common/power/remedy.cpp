@@ -47,7 +47,10 @@ Judgement of_powering_up(const Sight& s, const Config& config) {
 // An administrator's own reason stays.
 std::string lost_reason(const Sight& s) {
   const std::string& why = s.record->machine.why;
-  return std::string(kOurs) + "its machine is gone" + (why.empty() ? "" : ": " + why);
+  std::string out = kOurs;
+  out += "its machine is gone";
+  if (!why.empty()) out += ": " + why;
+  return out;
 }
 
 }  // namespace

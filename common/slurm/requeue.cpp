@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <type_traits>
 
 #include "common/base/log.h"
 #include "common/slurm/nodes.h"
@@ -26,6 +27,15 @@ bool runs_on(const slurm_job_info_t& job, const std::vector<std::string>& nodes)
          });
 }
 
+// 26.05 wants the job's whole id. A template, so that only what there is has to compile.
+template <class Job>
+int put_back(const Job& job) {
+  if constexpr (std::is_invocable_v<decltype(slurm_requeue), uint32_t, uint32_t>)
+    return slurm_requeue(job.job_id, 0);
+  else
+    return slurm_requeue(job.step_id, 0);
+}
+
 }  // namespace
 
 Result<size_t> requeue_jobs_on(const std::vector<std::string>& nodes) {
@@ -37,7 +47,7 @@ Result<size_t> requeue_jobs_on(const std::vector<std::string>& nodes) {
   for (uint32_t i = 0; i < jobs->record_count; ++i) {
     const slurm_job_info_t& job = jobs->job_array[i];
     if (!runs_on(job, nodes)) continue;
-    if (slurm_requeue(job.job_id, 0) == SLURM_SUCCESS)
+    if (put_back(job) == SLURM_SUCCESS)
       ++done;
     else  // not --requeue, or it has just ended
       log::info("job " + std::to_string(job.job_id) + " is not put back: " + slurm_strerror(errno));

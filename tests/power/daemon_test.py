@@ -38,7 +38,7 @@ def scrape(c, path):
 class OnProcesses(unittest.TestCase):
     def setUp(self):
         self.power = PowerSave(
-            groups={"node": 2}, settings={"SuspendTime": 12, "SuspendTimeout": 3},
+            groups={"node": 2}, settings={"SuspendTime": 8, "SuspendTimeout": 3},
             options={"IntervalSeconds": 1, "StuckSeconds": 2})
         self.c = SluiceCluster(sluice=accounted(), power=self.power, plugins=(), nodes=1)
         # Into its own folder, which is known once it is there.
