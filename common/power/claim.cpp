@@ -127,7 +127,7 @@ void Resuming::add_work(const Group& group, std::vector<std::string> nodes, Choi
                        .render({&group, launch.token, s_.cluster, launch.nodes, choice.spot,
                                 std::move(choice.avoid)});
   s_.record.add(launch);
-  works_.push_back({std::move(launch), false, {}, {}, choice.spot, false, false});
+  works_.push_back({std::move(launch), false, {}, {}, false, false});
 }
 
 // What spot could not give is launched on demand, where the group wants that.

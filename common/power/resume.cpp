@@ -51,7 +51,7 @@ void Resuming::adopt() {
     t.commit();
     log::warning("launch " + launch.token + " of group " + launch.group +
                  " was left half done; going on with it");
-    works_.push_back({std::move(launch), true, {}, {}, false, false, false});
+    works_.push_back({std::move(launch), true, {}, {}, false, false});
   }
 }
 

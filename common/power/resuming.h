@@ -30,7 +30,6 @@ class Resuming {
     bool adopted = false;  // begun by a killed one: it may have been sent
     std::vector<Machine> machines;
     std::vector<Refusal> refusals;
-    bool spot = false;
     bool stale = false;   // nobody waits for it any more: what it has not made, it shall not make
     bool unsure = false;  // it may have made something, and nobody can say: it stays open
   };

@@ -160,9 +160,6 @@ Result<void> change_nodes(const std::vector<std::string>& names, NodeChange chan
     case NodeChange::power_down:
       message.node_state = NODE_STATE_POWER_DOWN;
       break;
-    case NodeChange::power_down_force:
-      message.node_state = NODE_STATE_POWER_DOWN | NODE_STATE_POWERED_DOWN;
-      break;
     case NodeChange::resume:
       message.node_state = NODE_RESUME;
       break;

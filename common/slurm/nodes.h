@@ -47,10 +47,9 @@ struct NodeAddress {
 Result<void> set_addresses(const std::vector<NodeAddress>& nodes);
 
 enum class NodeChange {
-  down,              // jobs on them are put back or fail
-  power_down,        // once their jobs have ended
-  power_down_force,  // now; jobs on them are put back
-  resume,            // out of DOWN or DRAIN
+  down,        // jobs on them are put back or fail
+  power_down,  // once their jobs have ended
+  resume,      // out of DOWN or DRAIN
   undrain,
   drain,
 };

@@ -182,15 +182,7 @@ TEST_F(PowerFailure, AMachineThatIsBeingLaunchedIsNobodyElses) {
   world->nodes["aws-a-0"].powered_down = false;
   world->nodes["aws-a-0"].address = "10.0.0.1";
   auto other = world->begin();
-  Launch launch;
-  launch.token = make_token();
-  launch.place = place_of(group());
-  launch.group = "aws-a";
-  launch.nodes = {"aws-a-1"};
-  launch.request = launch.token + " 1";
-  launch.owner = other.owner.name();
-  launch.made_us = clock::wall_us();
-  other.record.add(launch);
+  Launch launch = world->begun(other, {"aws-a-1"});
   world->provider->launch(launch.request, [](Launched) {});
   ASSERT_EQ(world->provider->machines.begin()->second.address, "10.0.0.1");
   world->reconcile();

@@ -97,15 +97,7 @@ TEST_F(PowerResume, AKilledLaunchIsFinishedByTheNext) {
     testing::PowerWorld fresh(config);
     {
       auto dead = fresh.begin();
-      Launch launch;
-      launch.token = make_token();
-      launch.place = place_of(config.partitions[0].groups[0]);
-      launch.group = "aws-a";
-      launch.nodes = {"aws-a-0", "aws-a-1"};
-      launch.request = launch.token + " 2";
-      launch.owner = dead.owner.name();
-      launch.made_us = clock::wall_us();
-      dead.record.add(launch);
+      Launch launch = fresh.begun(dead, {"aws-a-0", "aws-a-1"});
       if (sent) fresh.provider->launch(launch.request, [](Launched) {});
     }
     EXPECT_EQ(fresh.resume({"aws-a-1"}), (Fates{{"aws-a-0", Fate::told}, {"aws-a-1", Fate::told}}));
@@ -115,15 +107,7 @@ TEST_F(PowerResume, AKilledLaunchIsFinishedByTheNext) {
 
 TEST_F(PowerResume, ALaunchUnderWayIsLeftAlone) {
   auto other = world.begin();
-  Launch launch;
-  launch.token = make_token();
-  launch.place = place_of(config.partitions[0].groups[0]);
-  launch.group = "aws-a";
-  launch.nodes = {"aws-a-0"};
-  launch.request = launch.token + " 1";
-  launch.owner = other.owner.name();
-  launch.made_us = clock::wall_us();
-  other.record.add(launch);
+  Launch launch = world.begun(other, {"aws-a-0"});
   EXPECT_EQ(world.resume({"aws-a-0", "aws-a-1"}),
             (Fates{{"aws-a-0", Fate::already}, {"aws-a-1", Fate::told}}));
   EXPECT_EQ(world.provider->machines.size(), 1U);
@@ -147,14 +131,7 @@ TEST_F(PowerResume, SuspendedWhileItIsLaunchedTheMachineEndsAsSoonAsItIsThere) {
     testing::PowerWorld fresh(config);
     {
       auto dead = fresh.begin();
-      Launch launch;
-      launch.token = make_token();
-      launch.place = place_of(config.partitions[0].groups[0]);
-      launch.nodes = {"aws-a-0"};
-      launch.request = launch.token + " 1";
-      launch.owner = dead.owner.name();
-      launch.made_us = clock::wall_us();
-      dead.record.add(launch);
+      Launch launch = fresh.begun(dead, {"aws-a-0"});
       if (sent) fresh.provider->launch(launch.request, [](Launched) {});
       EXPECT_EQ(fresh.suspend({"aws-a-0"}), (Fates{{"aws-a-0", Fate::ended}}));
     }

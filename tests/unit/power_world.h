@@ -171,6 +171,20 @@ class PowerWorld {
     return {config_, "test", folder.path(), run.record, run.owner, run.places, slurm()};
   }
 
+  // A launch of the first group that `run` has recorded and, as it seems, not got further with.
+  power::Launch begun(Run& run, const std::vector<std::string>& names) const {
+    power::Launch launch;
+    launch.token = power::make_token();
+    launch.place = power::place_of(config_.partitions[0].groups[0]);
+    launch.group = config_.partitions[0].groups[0].prefix();
+    launch.nodes = names;
+    launch.request = launch.token + " " + std::to_string(names.size());
+    launch.owner = run.owner.name();
+    launch.made_us = clock::wall_us();
+    run.record.add(launch);
+    return launch;
+  }
+
   std::map<std::string, power::Fate> resume(const std::vector<std::string>& names,
                                             const std::vector<power::Job>& jobs = {}) {
     for (const auto& name : names)  // as slurmctld does before it asks
