@@ -224,6 +224,7 @@ Result<void> follow_boots(Session& session) {
         Sight sight;
         sight.slurm = &node;
         sight.record = &row->second;
+        sight.slurm_uid = session.slurm.uid;  // whose reasons are Slurm's own
         turns.follow(sight);
       }
     t.commit();

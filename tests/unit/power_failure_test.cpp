@@ -106,6 +106,24 @@ TEST_F(PowerFailure, AGroupThatBootsAndNeverRegistersIsLeftAlone) {
   EXPECT_EQ(world->resume({"aws-a-3"}), (Fates{{"aws-a-3", Fate::told}}));
 }
 
+TEST_F(PowerFailure, WhoseReasonItIsDecidesAlsoWhereOnlyBootsAreFollowed) {
+  auto follow = [this] {
+    auto run = world->begin();
+    auto session = world->session(run);
+    EXPECT_TRUE(follow_boots(session));
+    return run.record.trouble("aws-a").failures;
+  };
+  world->resume({"aws-a-0"});
+  auto& node = world->nodes["aws-a-0"];
+  node.down = true;
+  node.reason = "root looks into it";
+  node.reason_uid = 0;
+  EXPECT_EQ(follow(), 0);
+  node.reason = "ResumeTimeout reached";
+  node.reason_uid = testing::PowerWorld::kSlurmUser;
+  EXPECT_EQ(follow(), 1);
+}
+
 TEST_F(PowerFailure, OneThatRegistersInBetweenIsNoRow) {
   never_registers("aws-a-0");
   registers("aws-a-1");
